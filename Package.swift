@@ -1,0 +1,70 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms, and who may know whom (docs/ARCHITECTURE.md). An arrow that is not written here does not compile: CI builds with
+// --explicit-target-dependency-import-check error.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "tagstream",
+    products: [
+        .executable(name: "tagstream", targets: ["TagstreamCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries, each from Debian through pkg-config, behind one thin header.
+        .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLibRE2", pkgConfig: "re2", providers: [.apt(["libre2-dev"])]),
+        .target(name: "CRE2", dependencies: ["CLibRE2"]),
+
+        // Kafka in Swift: the only target that sees librdkafka.
+        .target(
+            name: "Kafka",
+            dependencies: ["CLibrdkafka"],
+            swiftSettings: settings
+        ),
+        // The product without I/O: an event's whole way, pure.
+        .target(
+            name: "Tagstream",
+            dependencies: ["CRE2"],
+            swiftSettings: settings
+        ),
+        // Lanes, transactions, assignment, catalogue follower: the effects around the decisions.
+        .target(
+            name: "Worker",
+            dependencies: [
+                "Kafka", "Tagstream",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        // The executable: commands, configuration, wiring.
+        .executableTarget(
+            name: "TagstreamCommand",
+            dependencies: [
+                "Kafka", "Tagstream", "Worker",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+
+        .target(name: "TestKit", dependencies: ["Tagstream", "Worker"], path: "Tests/TestKit", swiftSettings: settings),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka"], swiftSettings: settings),
+        .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
+        .testTarget(name: "WorkerTests", dependencies: ["Kafka", "Tagstream", "Worker", "TestKit"], swiftSettings: settings),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,4 @@
+@main
+struct Tagstream {
+    static func main() {}
+}
