@@ -17,7 +17,7 @@ public struct ByteArena: ~Copyable {
     /// The first byte. Valid until the next call that may grow the arena.
     public private(set) var base: UnsafeMutableRawPointer
     /// How many bytes are in use.
-    public private(set) var count: Int = 0
+    public fileprivate(set) var count: Int = 0
     private var capacity: Int
 
     /// Makes an empty arena with room for `capacity` bytes.
@@ -73,6 +73,14 @@ public struct ByteArena: ~Copyable {
     @inline(__always)
     public mutating func put(_ literal: StaticString) {
         put(UnsafeRawPointer(literal.utf8Start), literal.utf8CodeUnitCount)
+    }
+
+    /// Appends eight zero bytes, at which every scan stops.
+    @inline(__always)
+    mutating func putSentinel() {
+        reserve(8)
+        base.storeBytes(of: 0, toByteOffset: count, as: UInt64.self)
+        count &+= 8
     }
 
     /// Appends a run of bytes, growing where needed.

@@ -28,6 +28,8 @@ public struct Event {
     public var token = Value.missing
     /// The event's timestamp in milliseconds since 1970-01-01 UTC; nil when it has none that can be read.
     public var timestamp: Int64?
+    /// The timestamp's text in the stored form, `YYYY-MM-DD hh:mm:ss.SSS`: what live, backfill and offline tools compare alike.
+    public var timestampText = Value.missing
     /// The text of the elements chain: `properties.$elements_chain`, else what was built from `properties.$elements`, else the
     /// stored row's column; missing when the event carries no elements.
     public var elementsChain = Value.missing
@@ -35,6 +37,8 @@ public struct Event {
     public var elements = Value.missing
     /// The event's properties.
     public var properties = Section.empty
+    /// Properties that the rooms added or replaced (`$ip`, what enrichment found): they win over ``properties``.
+    public var addedProperties = Section.empty
     /// The person properties that the event carries.
     public var personProperties = Section.empty
     /// The event's `$set`: wins over ``personProperties``.
@@ -65,6 +69,14 @@ public struct Workbench: ~Copyable {
         bytes = ByteArena(capacity: 1 << 16)
         fields = FieldTape(capacity: 512)
         scratch = ByteArena(capacity: 1 << 12)
+    }
+
+    /// Clears the table for the next event.
+    @inline(__always)
+    mutating func clear() {
+        bytes.removeAll()
+        fields.removeAll()
+        scratch.removeAll()
     }
 }
 

@@ -1,4 +1,4 @@
-/// A JSON value of the event at hand, as a range of the workbench: sixteen bytes of plain data, nothing copied.
+/// A JSON value of the event at hand, as a range of the workbench: twelve bytes of plain data, nothing copied.
 ///
 /// Text is kept as it was written, escapes included. When ``Flags/escaped`` is not set, the range *is* the decoded text; when it
 /// is, ``Workbench/text(of:scratch:)`` decodes it.
@@ -40,6 +40,15 @@ public struct Value {
     @inline(__always)
     public static var missing: Value { Value(offset: 0, length: 0, kind: .missing, flags: []) }
 
+    /// An object of escaped space, by the range from its opening brace to behind its closing one.
+    @inline(__always)
+    static func object(_ range: Range<Int>) -> Value {
+        Value(
+            offset: UInt32(truncatingIfNeeded: range.lowerBound), length: UInt32(truncatingIfNeeded: range.count),
+            kind: .object, flags: []
+        )
+    }
+
     /// Makes a value of a range of the workbench.
     @inline(__always)
     public init(offset: UInt32, length: UInt32, kind: Kind, flags: Flags) {
@@ -60,14 +69,17 @@ public struct Field {
     public var keyOffset: UInt32
     /// The key's length in bytes, as written.
     public var keyLength: UInt32
+    /// `keyHash` of the key's decoded text.
+    public var keyHash: UInt32
     /// The field's value; its flags also tell of the key.
     public var value: Value
 
     /// Makes a field.
     @inline(__always)
-    public init(keyOffset: UInt32, keyLength: UInt32, value: Value) {
+    public init(keyOffset: UInt32, keyLength: UInt32, keyHash: UInt32, value: Value) {
         self.keyOffset = keyOffset
         self.keyLength = keyLength
+        self.keyHash = keyHash
         self.value = value
     }
 }

@@ -1,0 +1,2 @@
+/// (interim) replaced when the Actions room is merged.
+public final class ActionPlan: Sendable { public init() {} }

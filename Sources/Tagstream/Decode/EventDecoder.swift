@@ -1,0 +1,330 @@
+/// Decodes a record's value onto the workbench: the first room.
+///
+/// Reads every form that an event comes in (spec: "Tagstream's decisions"), told apart by content: a gateway's envelope whose
+/// `data` is a JSON string, a flat event whose `properties` are an object, and a stored row whose `properties` are a JSON string.
+struct EventDecoder: ~Copyable {
+    private let limits: EventLimits
+    private var index = FieldIndex()
+
+    init(limits: EventLimits) { self.limits = limits }
+
+    /// Decodes one value.
+    ///
+    /// The workbench is cleared first and holds the value's bytes afterwards. Linear in bytes; allocates nothing once the
+    /// workbench is large enough.
+    ///
+    /// - Throws: a ``Rejection`` of the steps `decode` that tells what was found and at which byte.
+    mutating func decode(_ value: UnsafeRawBufferPointer?, on bench: inout Workbench) throws(Rejection) -> DecodedEvent {
+        guard let value, let start = value.baseAddress, value.count > 0 else {
+            throw Rejection(.emptyValue, in: .decode, value == nil ? "the value is null (a tombstone)" : "the value is empty")
+        }
+        guard value.count <= limits.valueBytes else {
+            throw Rejection(.limitSize, in: .decode, "the value has \(value.count) bytes, the limit is \(limits.valueBytes)")
+        }
+        bench.clear()
+        bench.bytes.reserve(value.count + Self.sentinel)
+        bench.bytes.put(start, value.count)
+        bench.bytes.putSentinel()
+        do {
+            return try decode(0..<value.count, on: &bench)
+        } catch {
+            throw rejection(of: error, in: value.count, on: bench)
+        }
+    }
+
+    /// Eight zero bytes behind a text stop every loop of the scanner.
+    static let sentinel = 8
+
+    private mutating func decode(_ text: Range<Int>, on bench: inout Workbench) throws(ScanFailure) -> DecodedEvent {
+        do {
+            return try decodeOnce(at: text.lowerBound, isRewritten: false, on: &bench)
+        } catch {
+            guard error.kind == .rewrite else { throw error }
+        }
+        let start = try Rewriter.rewrite(text, on: &bench)
+        bench.bytes.putSentinel()
+        do {
+            return try decodeOnce(at: start, isRewritten: true, on: &bench)
+        } catch {
+            // What is still unreadable in the one form there is was never JSON. Its byte is looked up in the original.
+            throw error.kind == .rewrite ? ScanFailure(kind: .malformed, offset: error.offset) : error
+        }
+    }
+
+    // MARK: The outermost object
+
+    private mutating func decodeOnce(
+        at start: Int, isRewritten: Bool, on bench: inout Workbench
+    ) throws(ScanFailure) -> DecodedEvent {
+        do {
+            let (parts, sawBoth) = try outermost(at: start, isRewritten: isRewritten, readsData: true, on: &bench)
+            if !sawBoth { return try finish(parts, on: &bench) }
+        } catch {
+            // A flat event may carry a field called `data` that is any text: only the absence of `properties` makes it an envelope.
+            guard error.kind == .malformed else { throw error }
+            let flat = try? outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
+            guard let flat, flat.parts.properties.kind != .missing else { throw error }
+            return try finish(flat.parts, on: &bench)
+        }
+        let flat = try outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
+        return try finish(flat.parts, on: &bench)
+    }
+
+    private func outermost(
+        at start: Int, isRewritten: Bool, readsData: Bool, on bench: inout Workbench
+    ) throws(ScanFailure) -> (parts: EventParts, sawBoth: Bool) {
+        let base = UnsafeRawPointer(bench.bytes.base)
+        var scanner = Scanner<PlainSpace>(base, at: start, keysLeft: limits.keys, keyBytes: limits.keyBytes)
+        var envelope = EventParts()
+        var inner = EventParts()
+        var sawData = false
+        bench.fields.removeAll()
+        scanner.skipBlanks()
+        try scanner.expect(0x7B)
+        scanner.skipBlanks()
+        if scanner.byte == 0x7D {
+            scanner.position &+= 1
+        } else {
+            while true {
+                let key = try scanner.key()
+                let name = name(key, marker: 1, base, &bench.scratch)
+                let opening = scanner.byte
+                if opening == 0x22, readsData, equals(name, "data") {
+                    inner = EventParts()
+                    var nested = scanner.inEscapedSpace()
+                    try event(&inner, &nested, onto: &bench.fields, &bench.scratch)
+                    try scanner.close(nested)
+                    sawData = true
+                } else if opening == 0x22, equals(name, "properties") {
+                    envelope.properties = try propertiesText(&scanner, onto: &bench.fields)
+                } else {
+                    if opening == 0x7B || opening == 0x5B, !isRewritten, Self.isDocument(name) {
+                        throw ScanFailure(kind: .rewrite, offset: scanner.position)
+                    }
+                    envelope.note(name, try scanner.value(depthLeft: limits.depth - 1))
+                }
+                scanner.skipBlanks()
+                if scanner.byte != 0x2C { break }
+                scanner.position &+= 1
+                scanner.skipBlanks()
+            }
+            try scanner.expect(0x7D)
+        }
+        scanner.skipBlanks()
+        // A zero byte within the text stops the scanner as the sentinel does: only the position tells them apart.
+        guard scanner.position == bench.bytes.count &- Self.sentinel else { throw scanner.unexpected() }
+        let sawBoth = sawData && envelope.properties.kind != .missing
+        if sawData, !sawBoth { envelope.complete(with: inner) }
+        return (envelope, sawBoth)
+    }
+
+    private static func isDocument(_ name: UnsafeRawBufferPointer) -> Bool {
+        equals(name, "properties") || equals(name, "$set") || equals(name, "$set_once") || equals(name, "$unset")
+            || name.count == 17 && (equals(name, "person_properties") || isGroupProperties(name))
+    }
+
+    private static func isGroupProperties(_ name: UnsafeRawBufferPointer) -> Bool {
+        equals(UnsafeRawBufferPointer(rebasing: name[..<5]), "group")
+            && equals(UnsafeRawBufferPointer(rebasing: name[6...]), "_properties") && name[5] &- 0x30 < 5
+    }
+
+    /// A key's text: as written, or decoded into the scratch arena where it has escapes (nobody's gateway writes such keys).
+    @inline(__always)
+    private func name(
+        _ key: (offset: Int, length: Int, escaped: Bool), marker: Int, _ base: UnsafeRawPointer, _ scratch: inout ByteArena
+    ) -> UnsafeRawBufferPointer {
+        let written = UnsafeRawBufferPointer(start: base + key.offset, count: key.length)
+        guard key.escaped else { return written }
+        scratch.removeAll()
+        scratch.append(decoding: written, marker: marker)
+        return scratch.bytes(0, scratch.count)
+    }
+
+    /// Reads the event object that stands in `data`.
+    @inline(__always)
+    private func event(
+        _ parts: inout EventParts, _ scanner: inout Scanner<EscapedSpace>, onto tape: inout FieldTape, _ scratch: inout ByteArena
+    ) throws(ScanFailure) {
+        scanner.skipBlanks()
+        try scanner.expect(0x7B)
+        scanner.skipBlanks()
+        if scanner.byte == 0x7D {
+            scanner.position &+= 1
+            return
+        }
+        let base = UnsafeRawPointer(scanner.base)
+        while true {
+            let key = try scanner.key()
+            let name = name(key, marker: 2, base, &scratch)
+            if scanner.byte == 0x7B, equals(name, "properties") {
+                tape.removeAll()
+                let start = scanner.position
+                try scanner.fields(onto: &tape, depthLeft: limits.depth - 2)
+                parts.properties = .object(start..<scanner.position)
+            } else {
+                parts.note(name, try scanner.value(depthLeft: limits.depth - 1))
+            }
+            scanner.skipBlanks()
+            if scanner.byte != 0x2C { break }
+            scanner.position &+= 1
+            scanner.skipBlanks()
+        }
+        try scanner.expect(0x7D)
+    }
+
+    /// Reads properties that are a JSON string: a stored row's, or a flat event's after the rewriter.
+    private func propertiesText(
+        _ scanner: inout Scanner<PlainSpace>, onto tape: inout FieldTape
+    ) throws(ScanFailure) -> Value {
+        var nested = scanner.inEscapedSpace()
+        nested.skipBlanks()
+        tape.removeAll()
+        var object = Value.missing
+        object.kind = .null
+        if nested.byte != 0x22 {
+            let start = nested.position
+            if nested.byte == 0x7B {
+                try nested.fields(onto: &tape, depthLeft: limits.depth - 2)
+                object = .object(start..<nested.position)
+            } else {
+                object = try nested.value(depthLeft: limits.depth - 2)
+            }
+            nested.skipBlanks()
+        }
+        try scanner.close(nested)
+        return object
+    }
+}
+
+extension EventDecoder {
+    // MARK: The other objects
+
+    /// Puts the fields of the remaining objects onto the tape and indexes them all.
+    private mutating func finish(_ parts: EventParts, on bench: inout Workbench) throws(ScanFailure) -> DecodedEvent {
+        var decoded = DecodedEvent()
+        decoded.event.name = parts.event
+        decoded.event.distinctID = parts.distinctID
+        decoded.event.uuid = parts.uuid
+        decoded.event.token = parts.token.isSet ? parts.token : parts.apiKey
+        decoded.event.elementsChain = parts.elementsChain
+        decoded.correctedTimestamp = parts.correctedTimestamp
+        decoded.clientTimestamp = parts.timestamp
+        decoded.now = parts.now
+        decoded.sentAt = parts.sentAt
+        decoded.offset = parts.offset
+        decoded.ip = parts.ip
+        decoded.personID = parts.personID
+        decoded.topUnset = parts.unset
+        decoded.isHistorical = parts.historicalMigration.kind == .true
+
+        guard parts.properties.kind == .object || !parts.properties.isSet else {
+            throw ScanFailure(wrongTypeOf: "properties", parts.properties)
+        }
+        decoded.propertiesObject = parts.properties
+        decoded.event.properties = Section(first: 0, count: Int32(truncatingIfNeeded: bench.fields.count))
+        var duplicates = index.mark(
+            decoded.event.properties, of: &bench.fields, bytes: bench.bytes, scratch: &bench.scratch, special: &decoded.special
+        )
+        // `$set` within the properties comes first on the tape, so that the one beside them supersedes it field by field.
+        decoded.event.set = try merged(property: decoded.special.set, with: parts.set, "$set", &duplicates, on: &bench)
+        decoded.event.setOnce = try merged(property: decoded.special.setOnce, with: parts.setOnce, "$set_once", &duplicates, on: &bench)
+        decoded.personObject = parts.personProperties
+        decoded.event.personProperties = try section(of: &decoded.personObject, "person_properties", &duplicates, on: &bench)
+        decoded.groupObjects = parts.groups
+        decoded.event.groups.0 = try section(of: &decoded.groupObjects.0, "group0_properties", &duplicates, on: &bench)
+        decoded.event.groups.1 = try section(of: &decoded.groupObjects.1, "group1_properties", &duplicates, on: &bench)
+        decoded.event.groups.2 = try section(of: &decoded.groupObjects.2, "group2_properties", &duplicates, on: &bench)
+        decoded.event.groups.3 = try section(of: &decoded.groupObjects.3, "group3_properties", &duplicates, on: &bench)
+        decoded.event.groups.4 = try section(of: &decoded.groupObjects.4, "group4_properties", &duplicates, on: &bench)
+        decoded.duplicateKeys = duplicates
+        return decoded
+    }
+
+    private mutating func merged(
+        property: Int32, with top: Value, _ name: StaticString, _ duplicates: inout Int, on bench: inout Workbench
+    ) throws(ScanFailure) -> Section {
+        guard property >= 0 || top.kind != .missing else { return .empty }
+        let first = bench.fields.count
+        if property >= 0 {
+            let value = bench.fields[Int(property)].value
+            // A `$set` among the properties that is no object is only a property: PostHog keeps and ignores it.
+            if value.kind == .object { _ = try scan(value, name, onto: &bench) }
+        }
+        _ = try scan(top, name, onto: &bench)
+        return mark(from: first, &duplicates, on: &bench)
+    }
+
+    private mutating func section(
+        of value: inout Value, _ name: StaticString, _ duplicates: inout Int, on bench: inout Workbench
+    ) throws(ScanFailure) -> Section {
+        guard value.kind != .missing else { return .empty }
+        let first = bench.fields.count
+        value = try scan(value, name, onto: &bench)
+        return mark(from: first, &duplicates, on: &bench)
+    }
+
+    private mutating func mark(from first: Int, _ duplicates: inout Int, on bench: inout Workbench) -> Section {
+        let section = Section(
+            first: Int32(truncatingIfNeeded: first), count: Int32(truncatingIfNeeded: bench.fields.count &- first)
+        )
+        guard section.count > 0 else { return .empty }
+        var unused = SpecialProperties()
+        duplicates += index.mark(
+            section, of: &bench.fields, bytes: bench.bytes, scratch: &bench.scratch, special: &unused
+        )
+        return section
+    }
+
+    /// Appends an object's fields to the tape; returns the object's range in escaped space.
+    private func scan(_ value: Value, _ name: StaticString, onto bench: inout Workbench) throws(ScanFailure) -> Value {
+        var scanner = Scanner<EscapedSpace>(
+            bench.bytes.base, at: Int(value.offset), keysLeft: limits.keys, keyBytes: limits.keyBytes
+        )
+        switch (value.kind, value.flags.contains(.plain)) {
+        case (.missing, _), (.null, _): return .missing
+        case (.object, false):
+            try scanner.fields(onto: &bench.fields, depthLeft: limits.depth - 2)
+            return value
+        case (.string, true) where value.length == 0: return .missing
+        case (.string, true):
+            scanner.skipBlanks()
+            let start = scanner.position
+            if scanner.load32(start) == 0x6C6C_756E, Int(value.length) == 4 { return .missing }  // null
+            guard scanner.byte == 0x7B else { throw ScanFailure(wrongTypeOf: name, value) }
+            try scanner.fields(onto: &bench.fields, depthLeft: limits.depth - 2)
+            let end = scanner.position
+            scanner.skipBlanks()
+            guard scanner.position == Int(value.offset &+ value.length) else { throw scanner.unexpected() }
+            return .object(start..<end)
+        default: throw ScanFailure(wrongTypeOf: name, value)
+        }
+    }
+
+    // MARK: Refusing
+
+    /// Says in one sentence what was wrong with a value, and where, counted in bytes of the record.
+    private func rejection(of failure: ScanFailure, in count: Int, on bench: borrowing Workbench) -> Rejection {
+        // A rewritten text's positions mean nothing to whoever reads the dead letter: the original is scanned once more.
+        var position = failure.offset
+        if position >= count {
+            var scanner = Scanner<PlainSpace>(bench.bytes.base, at: 0, keysLeft: .max, keyBytes: .max)
+            scanner.skipBlanks()
+            do {
+                _ = try scanner.value(depthLeft: 64)
+                position = -1
+            } catch {
+                position = min(error.offset, count)
+            }
+        }
+        let place = position < 0 ? "in the text of a nested document" : "at byte \(position) of \(count)"
+        switch failure.kind {
+        case .malformed, .rewrite: return Rejection(.invalidJSON, in: .decode, "not a JSON object: unexpected content \(place)")
+        case .utf8: return Rejection(.invalidUTF8, in: .decode, "a string that is not UTF-8 \(place)")
+        case .depth: return Rejection(.limitDepth, in: .decode, "nested deeper than \(limits.depth) levels \(place)")
+        case .keys: return Rejection(.limitKeys, in: .decode, "more than \(limits.keys) keys")
+        case .keyLength: return Rejection(.limitKeyLength, in: .decode, "a key of more than \(limits.keyBytes) bytes \(place)")
+        case .field:
+            return Rejection(.invalidField, in: .decode, "\"\(failure.field)\" is not an object \(place)")
+        }
+    }
+}

@@ -1,0 +1,154 @@
+/// Brings an accepted event into the shape that is stored and matched: PostHog's `sanitise` and person flag (spec/events.md §4).
+///
+/// What is added lies on the workbench as the JSON text that the row will contain, and on the tape as a field, so that matching
+/// sees what will be stored. What is taken away is flagged, and the row encoder leaves it out.
+enum Normaliser {
+    /// Normalises an event; returns false when it has to be ignored: a merge of persons sent without a person profile.
+    static func normalise(_ valid: inout ValidEvent, forcesPersonless: Bool, on bench: inout Workbench) -> Bool {
+        let first = bench.fields.count
+        let special = valid.decoded.special
+        addAddress(valid.decoded, on: &bench)
+        if valid.decoded.sentAt.kind == .string {
+            remove(special.sentAt, on: bench)
+            bench.addProperty("$sent_at", valid.decoded.sentAt)
+        }
+        lowerCaseSession(special.sessionID, on: &bench)
+        let isKept = applyPersonFlag(&valid, forcesPersonless: forcesPersonless, on: &bench)
+        valid.decoded.event.addedProperties = Section(first: Int32(first), count: Int32(bench.fields.count - first))
+        chooseElements(&valid, special, on: bench)
+        return isKept
+    }
+
+    private static func remove(_ index: Int32, on bench: borrowing Workbench) {
+        if index >= 0 { bench.fields[Int(index)].value.flags.formUnion([.removed, .superseded]) }
+    }
+
+    /// `$ip` is the envelope's unless the event brings its own.
+    private static func addAddress(_ decoded: DecodedEvent, on bench: inout Workbench) {
+        guard decoded.ip.kind == .string, decoded.ip.length > 0 else { return }
+        if decoded.special.ip >= 0 {
+            if bench.fields[Int(decoded.special.ip)].value.isSet { return }
+            remove(decoded.special.ip, on: bench)
+        }
+        bench.addProperty("$ip", decoded.ip)
+    }
+
+    /// A session id that is a UUID is stored in lower case, so that one session stays one whatever the SDK's habit.
+    private static func lowerCaseSession(_ index: Int32, on bench: inout Workbench) {
+        guard index >= 0 else { return }
+        let value = bench.fields[Int(index)].value
+        guard value.kind == .string, value.length == UUIDText.length else { return }
+        let check = UUIDText.check(bench.bytes.base + Int(value.offset))
+        guard check.isValid, check.hasUpperCase else { return }
+        bench.addProperty("$session_id", bench.appendLowerCased(value))
+        remove(index, on: bench)
+    }
+
+    /// `$process_person_profile`: false takes off everything that would touch a person; true is the default and is not stored.
+    private static func applyPersonFlag(
+        _ valid: inout ValidEvent, forcesPersonless: Bool, on bench: inout Workbench
+    ) -> Bool {
+        let special = valid.decoded.special
+        let flag = special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value.kind : .missing
+        let name = bench.written(valid.decoded.event.name)
+        guard forcesPersonless || flag == .false else {
+            remove(special.processPersonProfile, on: bench)
+            if equals(name, "$groupidentify") { dropPersonUpdates(&valid, on: bench) }
+            return true
+        }
+        let merges = equals(name, "$identify") || equals(name, "$create_alias") || equals(name, "$merge_dangerously")
+        if merges { return false }
+        valid.personMode = .propertyless
+        dropPersonUpdates(&valid, on: bench)
+        valid.decoded.event.personProperties = .empty
+        valid.decoded.personObject = .missing
+        valid.decoded.event.groups = (.empty, .empty, .empty, .empty, .empty)
+        valid.decoded.groupObjects = (.missing, .missing, .missing, .missing, .missing)
+        let properties = valid.decoded.event.properties
+        for index in Int(properties.first)..<Int(properties.first + properties.count) {
+            let field = bench.fields[index]
+            guard field.keyLength == 8 else { continue }
+            let key = bench.bytes.bytes(Int(field.keyOffset), 8)
+            if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 { remove(Int32(index), on: bench) }
+        }
+        if flag != .false {
+            remove(special.processPersonProfile, on: bench)
+            bench.addProperty("$process_person_profile", literal: "false", kind: .false)
+        }
+        return true
+    }
+
+    private static func dropPersonUpdates(_ valid: inout ValidEvent, on bench: borrowing Workbench) {
+        remove(valid.decoded.special.set, on: bench)
+        remove(valid.decoded.special.setOnce, on: bench)
+        remove(valid.decoded.special.unset, on: bench)
+        valid.decoded.event.set = .empty
+        valid.decoded.event.setOnce = .empty
+        valid.decoded.topUnset = .missing
+    }
+
+    /// The chain leaves the properties for a column of its own: `$elements_chain`, else `$elements`, else the stored row's.
+    private static func chooseElements(_ valid: inout ValidEvent, _ special: SpecialProperties, on bench: borrowing Workbench) {
+        if special.elementsChain >= 0 {
+            let chain = bench.fields[Int(special.elementsChain)].value
+            if chain.kind == .string {
+                valid.decoded.event.elementsChain = chain
+                bench.fields[Int(special.elementsChain)].value.flags.insert(.removed)
+            }
+        }
+        guard special.elements >= 0 else { return }
+        let elements = bench.fields[Int(special.elements)].value
+        guard elements.kind == .array else { return }
+        bench.fields[Int(special.elements)].value.flags.insert(.removed)
+        let hasChain = special.elementsChain >= 0 && bench.fields[Int(special.elementsChain)].value.kind == .string
+        if !hasChain { valid.decoded.event.elements = elements }
+    }
+}
+
+extension Workbench {
+    /// Appends a property with a string value that lies on the workbench, in any space.
+    mutating func addProperty(_ name: StaticString, _ value: Value) {
+        bytes.reserve(2 * Int(value.length) + name.utf8CodeUnitCount + 16)
+        let key = openProperty(name)
+        bytes.put("\\\"")
+        let start = bytes.count
+        if value.flags.contains(.plain), value.flags.contains(.escaped) {
+            let content = Array(written(value))
+            content.withUnsafeBytes { bytes.append(escaping: $0) }
+        } else {
+            bytes.put(bytes.base + Int(value.offset), Int(value.length))
+        }
+        let length = bytes.count - start
+        bytes.put("\\\"")
+        var flags = value.flags
+        flags.remove([.plain, .superseded, .removed, .keyEscaped])
+        append(key, name, Value(offset: UInt32(start), length: UInt32(length), kind: .string, flags: flags))
+    }
+
+    /// Appends a property whose value is the text of a JSON literal or number.
+    mutating func addProperty(_ name: StaticString, literal: StaticString, kind: Value.Kind) {
+        bytes.reserve(literal.utf8CodeUnitCount + name.utf8CodeUnitCount + 16)
+        let key = openProperty(name)
+        let start = bytes.count
+        bytes.put(literal)
+        append(key, name, Value(offset: UInt32(start), length: UInt32(bytes.count - start), kind: kind, flags: []))
+    }
+
+    /// Writes `\"name\":` and returns where the name stands.
+    private mutating func openProperty(_ name: StaticString) -> Int {
+        bytes.put("\\\"")
+        let key = bytes.count
+        bytes.put(name)
+        bytes.put("\\\":")
+        return key
+    }
+
+    private mutating func append(_ key: Int, _ name: StaticString, _ value: Value) {
+        fields.append(
+            Field(
+                keyOffset: UInt32(key), keyLength: UInt32(name.utf8CodeUnitCount),
+                keyHash: keyHash(bytes.base + key, name.utf8CodeUnitCount), value: value
+            )
+        )
+    }
+}

@@ -1,0 +1,68 @@
+/// How much an event tells about the person behind it (PostHog's `person_mode`).
+enum PersonMode: Sendable {
+    /// The event belongs to a person with properties.
+    case full
+    /// The event was sent without a person profile: what would update one has been taken off.
+    case propertyless
+
+    var name: StaticString {
+        switch self {
+        case .full: "full"
+        case .propertyless: "propertyless"
+        }
+    }
+}
+
+/// Why a record was ignored: the declared reasons, and the only ones.
+public enum IgnoredReason: String, Sendable, CaseIterable {
+    /// `$performance_event`: PostHog's gateway filters it too.
+    case performanceEvent = "performance_event"
+    /// `$$client_ingestion_warning` is a message to the tenant, not an event.
+    case clientIngestionWarning = "client_ingestion_warning"
+    /// An event that would merge persons, sent with `$process_person_profile: false`.
+    case personless = "personless_merge"
+}
+
+/// An event that the rules of spec/events.md accept, normalised: nothing after this room can refuse it, except for its size.
+struct ValidEvent {
+    var decoded: DecodedEvent
+    var team: Int
+    /// The 36 characters of the uuid, lower case.
+    var uuid = Value.missing
+    var personMode = PersonMode.full
+    /// Milliseconds since 1970: what "now" was for this event, and when its record was written to Kafka.
+    var capturedAt: Int64?
+    var createdAt: Int64 = 0
+}
+
+/// What the record says besides its value: the position and the headers that gateways write.
+struct RecordContext {
+    var topic: UnsafeRawBufferPointer
+    var partition: Int32
+    var offset: Int64
+    /// The record's Kafka timestamp in milliseconds; negative when the broker keeps none.
+    var timestamp: Int64
+    var token: UnsafeRawBufferPointer?
+    var now: UnsafeRawBufferPointer?
+    var forcesPersonless = false
+    var isHistorical = false
+
+    /// Picks the headers that mean something; a null or empty value means absent, as gateways write it.
+    init(_ record: RawRecord, in batch: RecordBatch) {
+        topic = batch.topics[Int(record.topic)].withUnsafeBytes { $0 }
+        partition = record.partition
+        offset = record.offset
+        timestamp = record.timestamp
+        for index in 0..<Int(record.headerCount) {
+            let header = batch.headers[Int(record.firstHeader) + index]
+            guard let value = header.value, value.count > 0 else { continue }
+            switch header.name.count {
+            case 3: if equals(header.name, "now") { now = value }
+            case 5: if equals(header.name, "token") { token = value }
+            case 20: if equals(header.name, "historical_migration") { isHistorical = equals(value, "true") }
+            case 31: if equals(header.name, "force_disable_person_processing") { forcesPersonless = equals(value, "true") }
+            default: break
+            }
+        }
+    }
+}
