@@ -1,4 +1,5 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
 
 // The rooms, and who may know whom (docs/ARCHITECTURE.md). An arrow that is not written here does not compile: CI builds with
@@ -68,3 +69,20 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// The benchmarks (`make bench`) need simdjson to measure against; nobody else has to have it.
+if ProcessInfo.processInfo.environment["TAGSTREAM_BENCHMARKS"] != nil {
+    package.targets += [
+        .systemLibrary(
+            name: "CLibSimdjson", path: "Benchmarks/CLibSimdjson", pkgConfig: "simdjson", providers: [.apt(["libsimdjson-dev"])]
+        ),
+        .target(name: "CSimdjsonLimit", dependencies: ["CLibSimdjson"], path: "Benchmarks/CSimdjsonLimit"),
+        .target(name: "CAllocationCounter", path: "Benchmarks/CAllocationCounter"),
+        .executableTarget(
+            name: "TagstreamBenchmarks",
+            dependencies: ["Tagstream", "CSimdjsonLimit", "CAllocationCounter"],
+            path: "Benchmarks/TagstreamBenchmarks",
+            swiftSettings: settings
+        ),
+    ]
+}

@@ -13,6 +13,9 @@ struct DecodedEvent {
     var offset = Value.missing
     var ip = Value.missing
     var personID = Value.missing
+    /// Whether `$set` or `$set_once` stood beside the properties: then the ones within have to be written anew.
+    var hasTopSet = false
+    var hasTopSetOnce = false
     /// `$unset` beside the properties.
     var topUnset = Value.missing
     /// The objects of the person properties and of `group0_properties` … in escaped space.

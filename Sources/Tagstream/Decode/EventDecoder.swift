@@ -228,6 +228,8 @@ extension EventDecoder {
         // `$set` within the properties comes first on the tape, so that the one beside them supersedes it field by field.
         decoded.event.set = try merged(property: decoded.special.set, with: parts.set, "$set", &duplicates, on: &bench)
         decoded.event.setOnce = try merged(property: decoded.special.setOnce, with: parts.setOnce, "$set_once", &duplicates, on: &bench)
+        decoded.hasTopSet = parts.set.isSet
+        decoded.hasTopSetOnce = parts.setOnce.isSet
         decoded.personObject = parts.personProperties
         decoded.event.personProperties = try section(of: &decoded.personObject, "person_properties", &duplicates, on: &bench)
         decoded.groupObjects = parts.groups

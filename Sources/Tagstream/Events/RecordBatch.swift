@@ -32,8 +32,9 @@ public struct RawHeader {
 ///
 /// Reused from poll to poll, so that filling it allocates nothing once it has grown to its working size.
 public struct RecordBatch {
-    /// The names of the input topics, as UTF-8, by index.
-    public private(set) var topics: [[UInt8]] = []
+    /// The names of the input topics, as UTF-8, by index. A worker reads a handful of topics for its whole life, so the few bytes
+    /// of their names are never given back, and a range of them can be lent without owning anything.
+    public private(set) var topics: [UnsafeRawBufferPointer] = []
     /// The records, oldest first.
     public private(set) var records: [RawRecord] = []
     /// The headers of all records, in record order.
@@ -47,10 +48,16 @@ public struct RecordBatch {
     /// - Complexity: linear in the number of topics; a worker reads a handful.
     public mutating func index(ofTopic name: String) -> Int32 {
         let bytes = Array(name.utf8)
-        if let found = topics.firstIndex(of: bytes) { return Int32(found) }
-        topics.append(bytes)
+        if let found = topics.firstIndex(where: { $0.elementsEqual(bytes) }) { return Int32(found) }
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        copy.copyBytes(from: bytes)
+        topics.append(UnsafeRawBufferPointer(copy))
         return Int32(topics.count - 1)
     }
+
+    /// The name of the topic with this index.
+    @inline(__always)
+    public func topicBytes(_ index: Int32) -> UnsafeRawBufferPointer { topics[Int(index)] }
 
     /// Adds a record. Its headers follow through ``appendHeader(name:value:)``.
     public mutating func append(

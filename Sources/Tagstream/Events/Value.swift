@@ -82,4 +82,11 @@ public struct Field {
         self.keyHash = keyHash
         self.value = value
     }
+
+    /// The field's whole text in escaped space, from the opening quote of its key to the end of its value.
+    @inline(__always)
+    var written: Range<Int> {
+        let end = Int(value.offset &+ value.length) &+ (value.kind == .string ? 2 : 0)
+        return (Int(keyOffset) &- 2)..<end
+    }
 }

@@ -8,12 +8,57 @@ public struct OutcomeCounts: Sendable, Equatable {
     public var deadLetters = 0
     /// Records written to `action_matches`: one for each (event, action) that matched.
     public var matches = 0
-    /// Duplicate keys within one object that a later one superseded.
+    /// Fields that a later field of the same object superseded.
     public var duplicateKeys = 0
+    /// Actions that could not be evaluated for an event (spec/actions.md §7); zero unless there is a bug or a budget ran out.
+    public var evaluationErrors = 0
+    /// Dead letters by reason, in the order of ``DeadLetterReason/allCases``; empty while there are none.
+    public private(set) var deadLettersByReason: [Int] = []
+    /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
+    public private(set) var ignoredByReason: [Int] = []
 
-    /// Makes counts of zero.
+    /// Makes counts of zero. Allocates nothing.
     public init() {}
 
     /// How many input records the counts account for.
     public var input: Int { tagged + ignored + deadLetters }
+
+    mutating func add(_ reason: DeadLetterReason) {
+        deadLetters += 1
+        if deadLettersByReason.isEmpty { deadLettersByReason = Array(repeating: 0, count: DeadLetterReason.allCases.count) }
+        deadLettersByReason[DeadLetterReason.allCases.firstIndex(of: reason)!] += 1
+    }
+
+    mutating func add(_ reason: IgnoredReason) {
+        ignored += 1
+        if ignoredByReason.isEmpty { ignoredByReason = Array(repeating: 0, count: IgnoredReason.allCases.count) }
+        ignoredByReason[IgnoredReason.allCases.firstIndex(of: reason)!] += 1
+    }
+
+    /// Adds the counts of another batch.
+    public mutating func add(_ other: OutcomeCounts) {
+        tagged += other.tagged
+        ignored += other.ignored
+        deadLetters += other.deadLetters
+        matches += other.matches
+        duplicateKeys += other.duplicateKeys
+        evaluationErrors += other.evaluationErrors
+        deadLettersByReason = Self.sum(deadLettersByReason, other.deadLettersByReason)
+        ignoredByReason = Self.sum(ignoredByReason, other.ignoredByReason)
+    }
+
+    private static func sum(_ one: [Int], _ other: [Int]) -> [Int] {
+        if one.isEmpty || other.isEmpty { return one + other }
+        return zip(one, other).map(+)
+    }
+
+    /// Dead letters by the name of their reason; reasons without any are left out.
+    public var deadLetterReasons: [(reason: String, count: Int)] {
+        zip(DeadLetterReason.allCases, deadLettersByReason).filter { $1 > 0 }.map { ($0.rawValue, $1) }
+    }
+
+    /// Ignored records by the name of their reason; reasons without any are left out.
+    public var ignoredReasons: [(reason: String, count: Int)] {
+        zip(IgnoredReason.allCases, ignoredByReason).filter { $1 > 0 }.map { ($0.rawValue, $1) }
+    }
 }

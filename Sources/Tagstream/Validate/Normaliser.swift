@@ -13,7 +13,8 @@ enum Normaliser {
             bench.addProperty("$sent_at", valid.decoded.sentAt)
         }
         lowerCaseSession(special.sessionID, on: &bench)
-        let isKept = applyPersonFlag(&valid, forcesPersonless: forcesPersonless, on: &bench)
+        mergeTopLevelSets(valid.decoded, on: &bench)
+        let isKept = applyPersonFlag(&valid, forcesPersonless: forcesPersonless, firstAdded: first, on: &bench)
         valid.decoded.event.addedProperties = Section(first: Int32(first), count: Int32(bench.fields.count - first))
         chooseElements(&valid, special, on: bench)
         return isKept
@@ -33,6 +34,22 @@ enum Normaliser {
         bench.addProperty("$ip", decoded.ip)
     }
 
+    /// `$set` and `$set_once` beside the properties are stored within them, merged over what stood there.
+    private static func mergeTopLevelSets(_ decoded: DecodedEvent, on bench: inout Workbench) {
+        if decoded.hasTopSet {
+            remove(decoded.special.set, on: bench)
+            bench.addProperty("$set", objectOf: decoded.event.set)
+        }
+        if decoded.hasTopSetOnce {
+            remove(decoded.special.setOnce, on: bench)
+            bench.addProperty("$set_once", objectOf: decoded.event.setOnce)
+        }
+        if decoded.topUnset.kind == .array || decoded.topUnset.kind == .object {
+            remove(decoded.special.unset, on: bench)
+            bench.addProperty("$unset", copyOf: decoded.topUnset)
+        }
+    }
+
     /// A session id that is a UUID is stored in lower case, so that one session stays one whatever the SDK's habit.
     private static func lowerCaseSession(_ index: Int32, on bench: inout Workbench) {
         guard index >= 0 else { return }
@@ -46,20 +63,20 @@ enum Normaliser {
 
     /// `$process_person_profile`: false takes off everything that would touch a person; true is the default and is not stored.
     private static func applyPersonFlag(
-        _ valid: inout ValidEvent, forcesPersonless: Bool, on bench: inout Workbench
+        _ valid: inout ValidEvent, forcesPersonless: Bool, firstAdded: Int, on bench: inout Workbench
     ) -> Bool {
         let special = valid.decoded.special
         let flag = special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value.kind : .missing
         let name = bench.written(valid.decoded.event.name)
         guard forcesPersonless || flag == .false else {
             remove(special.processPersonProfile, on: bench)
-            if equals(name, "$groupidentify") { dropPersonUpdates(&valid, on: bench) }
+            if equals(name, "$groupidentify") { dropPersonUpdates(&valid, from: firstAdded, on: bench) }
             return true
         }
         let merges = equals(name, "$identify") || equals(name, "$create_alias") || equals(name, "$merge_dangerously")
         if merges { return false }
         valid.personMode = .propertyless
-        dropPersonUpdates(&valid, on: bench)
+        dropPersonUpdates(&valid, from: firstAdded, on: bench)
         valid.decoded.event.personProperties = .empty
         valid.decoded.personObject = .missing
         valid.decoded.event.groups = (.empty, .empty, .empty, .empty, .empty)
@@ -78,10 +95,15 @@ enum Normaliser {
         return true
     }
 
-    private static func dropPersonUpdates(_ valid: inout ValidEvent, on bench: borrowing Workbench) {
+    private static func dropPersonUpdates(_ valid: inout ValidEvent, from firstAdded: Int, on bench: borrowing Workbench) {
         remove(valid.decoded.special.set, on: bench)
         remove(valid.decoded.special.setOnce, on: bench)
         remove(valid.decoded.special.unset, on: bench)
+        for index in firstAdded..<bench.fields.count {
+            let field = bench.fields[index]
+            let key = bench.bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
+            if equals(key, "$set") || equals(key, "$set_once") || equals(key, "$unset") { remove(Int32(index), on: bench) }
+        }
         valid.decoded.event.set = .empty
         valid.decoded.event.setOnce = .empty
         valid.decoded.topUnset = .missing
@@ -132,6 +154,35 @@ extension Workbench {
         let start = bytes.count
         bytes.put(literal)
         append(key, name, Value(offset: UInt32(start), length: UInt32(bytes.count - start), kind: kind, flags: []))
+    }
+
+    /// Appends a property whose value is an object or array of escaped space that lies on the workbench.
+    mutating func addProperty(_ name: StaticString, copyOf value: Value) {
+        bytes.reserve(Int(value.length) + name.utf8CodeUnitCount + 16)
+        let key = openProperty(name)
+        let start = bytes.count
+        bytes.put(bytes.base + Int(value.offset), Int(value.length))
+        append(key, name, Value(offset: UInt32(start), length: value.length, kind: value.kind, flags: []))
+    }
+
+    /// Appends a property whose value is an object of a section's fields, superseded ones left out.
+    mutating func addProperty(_ name: StaticString, objectOf section: Section) {
+        var room = name.utf8CodeUnitCount + 16
+        for index in 0..<Int(section.count) { room += fields[Int(section.first) + index].written.count + 1 }
+        bytes.reserve(room)
+        let key = openProperty(name)
+        let start = bytes.count
+        bytes.put(0x7B)
+        var isFirst = true
+        for index in 0..<Int(section.count) {
+            let field = fields[Int(section.first) + index]
+            if field.value.flags.contains(.superseded) { continue }
+            if !isFirst { bytes.put(0x2C) }
+            isFirst = false
+            bytes.put(bytes.base + field.written.lowerBound, field.written.count)
+        }
+        bytes.put(0x7D)
+        append(key, name, Value(offset: UInt32(start), length: UInt32(bytes.count - start), kind: .object, flags: []))
     }
 
     /// Writes `\"name\":` and returns where the name stands.

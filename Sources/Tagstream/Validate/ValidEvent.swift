@@ -37,6 +37,7 @@ struct ValidEvent {
 
 /// What the record says besides its value: the position and the headers that gateways write.
 struct RecordContext {
+    var value: UnsafeRawBufferPointer?
     var topic: UnsafeRawBufferPointer
     var partition: Int32
     var offset: Int64
@@ -48,11 +49,18 @@ struct RecordContext {
     var isHistorical = false
 
     /// Picks the headers that mean something; a null or empty value means absent, as gateways write it.
-    init(_ record: RawRecord, in batch: RecordBatch) {
-        topic = batch.topics[Int(record.topic)].withUnsafeBytes { $0 }
+    ///
+    /// - Throws: a ``Rejection`` of reason `limit_headers`.
+    init(at index: Int, of batch: borrowing RecordBatch, _ limits: EventLimits) throws(Rejection) {
+        let record = batch.records[index]
+        value = record.value
+        topic = batch.topicBytes(record.topic)
         partition = record.partition
         offset = record.offset
         timestamp = record.timestamp
+        guard record.headerCount <= limits.headers else {
+            throw Rejection(.limitHeaders, in: .decode, "the record has \(record.headerCount) headers, the limit is \(limits.headers)")
+        }
         for index in 0..<Int(record.headerCount) {
             let header = batch.headers[Int(record.firstHeader) + index]
             guard let value = header.value, value.count > 0 else { continue }

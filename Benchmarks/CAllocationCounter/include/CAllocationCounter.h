@@ -1,0 +1,7 @@
+#ifndef TAGSTREAM_CALLOCATIONCOUNTER_H
+#define TAGSTREAM_CALLOCATIONCOUNTER_H
+#include <stdint.h>
+/// How often this process has asked glibc for memory so far (malloc, calloc, realloc and the aligned ones). The benchmark
+/// executable replaces these functions by ones that count; nothing else links this target.
+uint64_t tagstream_allocations(void);
+#endif

@@ -1,0 +1,65 @@
+/// Writes dead letters: the original key, value and headers, byte for byte, and the reason in headers behind them
+/// (schemas/dead-letter-headers.json). Rare, so it may allocate.
+enum DeadLetterEncoder {
+    /// The version of this format, in `dlq_version`.
+    static let version: Int64 = 1
+
+    /// The most bytes of a value that one record carries; the default broker takes 1,048,588 for a whole batch, and key and
+    /// headers need room as well. A larger value is split, and `dlq_part` numbers the records that belong together.
+    static let partBytes = 700_000
+
+    /// Appends the dead letter of one input record.
+    static func encode(
+        _ batch: borrowing RecordBatch, at index: Int, _ rejection: Rejection, epoch: Int64, into out: inout OutputBatch
+    ) {
+        let record = batch.records[index]
+        let count = record.value?.count ?? 0
+        let parts = max(1, (count + partBytes - 1) / partBytes)
+        for part in 0..<parts {
+            var value = OutputBatch.Range.null
+            if let bytes = record.value {
+                let range = (part * partBytes)..<min(count, (part + 1) * partBytes)
+                value = out.append(UnsafeRawBufferPointer(rebasing: bytes[range]))
+            }
+            let key = record.key.map { out.append($0) } ?? .null
+            let firstHeader = out.headers.count
+            appendOriginalHeaders(record, batch, &out)
+            out.appendHeader("dlq_reason", text: rejection.reason.rawValue)
+            out.appendHeader("dlq_detail", text: bounded(rejection.detail))
+            out.appendHeader("dlq_step", text: rejection.step.rawValue)
+            appendTimestamp(record.timestamp, &out)
+            let topic = out.append(batch.topicBytes(record.topic))
+            out.appendHeader("dlq_topic", topic)
+            out.appendHeader("dlq_partition", decimal: Int64(record.partition))
+            out.appendHeader("dlq_offset", decimal: record.offset)
+            out.appendHeader("dlq_epoch", decimal: epoch)
+            out.appendHeader("dlq_version", decimal: version)
+            if parts > 1 { out.appendHeader("dlq_part", text: "\(part + 1)/\(parts)") }
+            out.appendRecord(.deadLetters, input: index, key: key, value: value, firstHeader: firstHeader)
+        }
+    }
+
+    private static func appendOriginalHeaders(_ record: RawRecord, _ batch: borrowing RecordBatch, _ out: inout OutputBatch) {
+        for index in 0..<Int(record.headerCount) {
+            let header = batch.headers[Int(record.firstHeader) + index]
+            let start = out.arena.count
+            out.arena.append(header.name)
+            let name = out.range(from: start)
+            out.arena.reserve(1)
+            out.arena.put(0)
+            out.headers.append(OutputBatch.Header(name: name, value: header.value.map { out.append($0) } ?? .null))
+        }
+    }
+
+    private static func appendTimestamp(_ timestamp: Int64, _ out: inout OutputBatch) {
+        out.arena.reserve(Timestamp.printedLength)
+        let start = out.arena.count
+        Timestamp.write(milliseconds: max(0, min(timestamp, 253_402_300_799_999)), into: &out.arena)
+        out.appendHeader("dlq_timestamp", out.range(from: start))
+    }
+
+    /// A header is for humans: at most 300 bytes, cut between characters.
+    private static func bounded(_ text: String) -> String {
+        text.utf8.count <= 300 ? text : String(text.prefix(99)) + "…"
+    }
+}

@@ -1,0 +1,193 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Writes the row of `events_tagged`: one JSON object as ClickHouse's Kafka engine reads it (JSONEachRow), PostHog's event row with
+/// `actions` and `actions_epoch` behind it (spec/events.md §6; schemas/tagged-event.json).
+///
+/// The properties column is JSON in a JSON string, and so is what the scanner read: writing it copies the ranges between the
+/// fields that were taken away, and adds the texts of those that were added.
+enum RowEncoder {
+    /// Appends the row. Allocates nothing once the arena is large enough.
+    ///
+    /// - Parameters:
+    ///   - matched: the actions that matched, as places in the plan, which are in the order of their ids.
+    static func encode(
+        _ valid: ValidEvent, team: Int64, actions matched: borrowing MatchedActions, of plan: ActionPlan, epoch: Int64, on bench: borrowing Workbench,
+        into out: inout ByteArena
+    ) {
+        let event = valid.decoded.event
+        // Everything that is copied lies on the workbench and is copied at most twice (a property that `$set` repeats).
+        out.reserve(2 * bench.bytes.count + 20 * matched.count + 1024)
+        out.put("{\"uuid\":\"")
+        out.put(bench.written(valid.uuid))
+        out.put("\",\"event\":\"")
+        out.put(string: event.name, bench)
+        out.put("\",\"properties\":\"")
+        properties(valid, bench, &out)
+        out.put("\",\"timestamp\":\"")
+        out.put(bench.written(event.timestampText))
+        out.put("\",\"team_id\":")
+        out.put(decimal: team)
+        out.put(",\"project_id\":")
+        out.put(decimal: team)
+        out.put(",\"distinct_id\":\"")
+        out.put(string: event.distinctID, bench)
+        out.put("\",\"elements_chain\":\"")
+        if event.elementsChain.kind == .string { out.put(string: event.elementsChain, bench) }
+        out.put("\",\"created_at\":\"")
+        Timestamp.write(milliseconds: valid.createdAt, into: &out)
+        out.put("\",\"captured_at\":")
+        if let captured = valid.capturedAt {
+            out.put(0x22)
+            Timestamp.write(milliseconds: captured, into: &out)
+            out.put(0x22)
+        } else {
+            out.put("null")
+        }
+        person(valid, bench, &out)
+        if valid.decoded.isHistorical { out.put(",\"historical_migration\":true") }
+        groups(valid.decoded, bench, &out)
+        out.put(",\"actions\":[")
+        for index in 0..<matched.count {
+            if index > 0 { out.put(0x2C) }
+            out.put(decimal: plan.id(at: matched[index]))
+        }
+        out.put("],\"actions_epoch\":")
+        out.put(decimal: epoch)
+        out.put(0x7D)
+    }
+
+    // MARK: Properties
+
+    private static func properties(_ valid: ValidEvent, _ bench: borrowing Workbench, _ out: inout ByteArena) {
+        let event = valid.decoded.event
+        out.put(0x7B)
+        var isFirst = true
+        // A run of neighbours that stay is copied whole, commas and blanks between them included.
+        var run: Range<Int>? = nil
+        for index in Int(event.properties.first)..<Int(event.properties.first &+ event.properties.count) {
+            let field = bench.fields[index]
+            if field.value.flags.isDisjoint(with: [.removed, .superseded]) {
+                run = (run?.lowerBound ?? field.written.lowerBound)..<field.written.upperBound
+            } else if let ended = run {
+                out.put(member: ended, bench, &isFirst)
+                run = nil
+            }
+        }
+        if let run { out.put(member: run, bench, &isFirst) }
+        out.put(members: event.addedProperties, bench, &isFirst)
+        out.put(0x7D)
+    }
+
+    // MARK: Person and groups
+
+    private static func person(_ valid: ValidEvent, _ bench: borrowing Workbench, _ out: inout ByteArena) {
+        let id = valid.decoded.personID
+        out.put(",\"person_id\":")
+        if id.kind == .string, id.length > 0 {
+            out.put(0x22)
+            out.put(string: id, bench)
+            out.put(0x22)
+        } else {
+            out.put("null")
+        }
+        out.put(",\"person_properties\":\"")
+        let event = valid.decoded.event
+        if event.set.count == 0, event.setOnce.count == 0, valid.decoded.personObject.kind == .object {
+            out.put(bench.written(valid.decoded.personObject))
+        } else {
+            merged(event, bench, &out)
+        }
+        out.put("\",\"person_created_at\":null,\"person_mode\":\"")
+        out.put(valid.personMode.name)
+        out.put(0x22)
+    }
+
+    /// What the event carries of its person, `$set_once` where that has nothing, `$set` over both.
+    private static func merged(_ event: Event, _ bench: borrowing Workbench, _ out: inout ByteArena) {
+        out.put(0x7B)
+        var isFirst = true
+        out.put(members: event.personProperties, without: event.set, bench, &isFirst)
+        out.put(members: event.setOnce, without: event.personProperties, and: event.set, bench, &isFirst)
+        out.put(members: event.set, bench, &isFirst)
+        out.put(0x7D)
+    }
+
+    private static func groups(_ decoded: DecodedEvent, _ bench: borrowing Workbench, _ out: inout ByteArena) {
+        group(decoded.groupObjects.0, ",\"group0_properties\":\"", bench, &out)
+        group(decoded.groupObjects.1, ",\"group1_properties\":\"", bench, &out)
+        group(decoded.groupObjects.2, ",\"group2_properties\":\"", bench, &out)
+        group(decoded.groupObjects.3, ",\"group3_properties\":\"", bench, &out)
+        group(decoded.groupObjects.4, ",\"group4_properties\":\"", bench, &out)
+    }
+
+    @inline(__always)
+    private static func group(
+        _ object: Value, _ opening: StaticString, _ bench: borrowing Workbench, _ out: inout ByteArena
+    ) {
+        guard object.kind == .object else { return }
+        out.put(opening)
+        out.put(bench.written(object))
+        out.put(0x22)
+    }
+}
+
+extension ByteArena {
+    /// Appends bytes. Room must have been reserved.
+    @inline(__always)
+    mutating func put(_ bytes: UnsafeRawBufferPointer) { put(bytes.baseAddress!, bytes.count) }
+
+    /// Appends a value as the content of a plain JSON string. Room must have been reserved.
+    @inline(__always)
+    mutating func put(string value: Value, _ bench: borrowing Workbench) {
+        let written = bench.written(value)
+        if value.flags.contains(.escaped), !value.flags.contains(.plain) {
+            append(peeling: written)
+        } else if value.kind == .string {
+            put(written)
+        } else {
+            append(peeling: written)  // the JSON text of another type: its quotes are escaped once too often
+        }
+    }
+
+    @inline(__always)
+    fileprivate mutating func put(member text: Range<Int>, _ bench: borrowing Workbench, _ isFirst: inout Bool) {
+        if !isFirst { put(0x2C) }
+        isFirst = false
+        put(bench.bytes.base + text.lowerBound, text.count)
+    }
+
+    @inline(__always)
+    fileprivate mutating func put(
+        members section: Section, without one: Section = .empty, and other: Section = .empty, _ bench: borrowing Workbench,
+        _ isFirst: inout Bool
+    ) {
+        for index in Int(section.first)..<Int(section.first &+ section.count) {
+            let field = bench.fields[index]
+            guard field.value.flags.isDisjoint(with: [.removed, .superseded]) else { continue }
+            if one.count > 0, bench.contains(field, in: one) { continue }
+            if other.count > 0, bench.contains(field, in: other) { continue }
+            put(member: field.written, bench, &isFirst)
+        }
+    }
+}
+
+extension Workbench {
+    /// Whether a section has a field of the same key. Linear, the hashes first.
+    fileprivate borrowing func contains(_ field: Field, in section: Section) -> Bool {
+        for index in Int(section.first)..<Int(section.first &+ section.count) {
+            let other = fields[index]
+            if other.keyHash == field.keyHash, other.keyLength == field.keyLength,
+                memcmp(bytes.base + Int(other.keyOffset), bytes.base + Int(field.keyOffset), Int(field.keyLength)) == 0
+            {
+                return true
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,119 @@
+/// An event's whole way, on one screen: a batch of records goes in, output records come out, and nothing evaporates.
+///
+/// Pure: no Kafka, no clock, no logger, no `await`. The same batch under the same snapshot gives the same bytes, today, after a
+/// crash and in a backfill. One pipeline a lane: it owns the workbench and every reusable piece of memory.
+public struct Pipeline: ~Copyable {
+    /// What an event may contain and what a row may weigh.
+    public let limits: EventLimits
+    /// Whether ignored records are kept as dead letters of reason `ignored` (setting `ignored.keep`).
+    public let keepsIgnored: Bool
+
+    private var bench = Workbench()
+    private var decoder: EventDecoder
+    private let validator: EventValidator
+    private var matcher = Matcher()
+    private var actions = MatchedActions()
+
+    /// Makes a pipeline with its own memory.
+    public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false) {
+        self.limits = limits
+        self.keepsIgnored = keepsIgnored
+        decoder = EventDecoder(limits: limits)
+        validator = EventValidator(limits: limits)
+    }
+
+    /// Walks one batch from the front door to the back door.
+    ///
+    /// Every record ends in exactly one of tagged, ignored and dead-lettered; `out` holds the records to produce in input order.
+    /// Linear in bytes; a warm pipeline allocates nothing for events that are tagged.
+    public mutating func process(_ batch: borrowing RecordBatch, under snapshot: Snapshot, into out: inout OutputBatch) {
+        let before = out.counts.input
+        for index in batch.records.indices {
+            do {
+                try process(batch, at: index, under: snapshot, into: &out)
+            } catch {
+                out.counts.add(error.reason)
+                DeadLetterEncoder.encode(batch, at: index, error, epoch: snapshot.epoch, into: &out)
+            }
+        }
+        precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
+    }
+
+    /// decode → tenant → validate → normalise → match → encode; whatever stops a record on its way is thrown as a value.
+    @inline(__always)
+    private mutating func process(
+        _ batch: borrowing RecordBatch, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+    ) throws(Rejection) {
+        let record = try RecordContext(at: index, of: batch, limits)
+        let decoded = try decoder.decode(record.value, on: &bench)
+        switch try validator.validate(decoded, from: record, under: snapshot, on: &bench) {
+        case .ignored(let reason):
+            ignore(reason, batch, at: index, under: snapshot, into: &out)
+        case .valid(let event):
+            matcher.match(event.decoded.event, on: &bench, with: snapshot.teams[event.team].plan, into: &actions)
+            try encode(event, from: record, at: index, under: snapshot, into: &out)
+            out.counts.duplicateKeys &+= decoded.duplicateKeys
+        }
+    }
+
+    // MARK: The back door
+
+    private mutating func encode(
+        _ event: ValidEvent, from record: RecordContext, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+    ) throws(Rejection) {
+        let mark = out.mark
+        let team = snapshot.teams[event.team].id
+        let key = out.append(bench.written(event.uuid))
+        let source = out.appendSource(record)
+        let start = out.arena.count
+        RowEncoder.encode(
+            event, team: team, actions: actions, of: snapshot.teams[event.team].plan, epoch: snapshot.epoch, on: bench,
+            into: &out.arena
+        )
+        let row = out.range(from: start)
+        guard row.length <= limits.outputBytes else {
+            out.rewind(to: mark)
+            throw Rejection(
+                .tooLargeForOutput, in: .encode, "the row would have \(row.length) bytes, the limit is \(limits.outputBytes)"
+            )
+        }
+        let firstHeader = out.headers.count
+        out.appendHeader("tagstream-source", source)
+        out.appendHeader("team_id", decimal: team)
+        out.appendHeader("event", out.append(bench.text(ofStringAt: event.decoded.event.name)))
+        out.appendRecord(.tagged, input: index, key: key, value: row, firstHeader: firstHeader)
+        out.counts.tagged &+= 1
+        encodeMatches(of: event, source, at: index, under: snapshot, into: &out)
+    }
+
+    private mutating func encodeMatches(
+        of event: ValidEvent, _ source: OutputBatch.Range, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+    ) {
+        guard actions.count > 0 else { return }
+        let team = snapshot.teams[event.team]
+        let start = out.arena.count
+        out.arena.reserve(24 + Int(event.decoded.event.distinctID.length))
+        out.arena.put(decimal: team.id)
+        out.arena.put(0x3A)
+        out.arena.append(bench.text(ofStringAt: event.decoded.event.distinctID))
+        let key = out.range(from: start)
+        for place in 0..<actions.count {
+            let start = out.arena.count
+            MatchEncoder.encode(
+                event, team: team.id, action: team.plan.fragment(at: actions[place]), source: source, epoch: snapshot.epoch,
+                origin: .live, on: bench, into: &out.arena
+            )
+            out.appendRecord(.matches, input: index, key: key, value: out.range(from: start), firstHeader: out.headers.count)
+        }
+        out.counts.matches &+= actions.count
+    }
+
+    private func ignore(
+        _ reason: IgnoredReason, _ batch: borrowing RecordBatch, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+    ) {
+        out.counts.add(reason)
+        guard keepsIgnored else { return }
+        let kept = Rejection(.ignored, in: .validate, reason.rawValue)
+        DeadLetterEncoder.encode(batch, at: index, kept, epoch: snapshot.epoch, into: &out)
+    }
+}
