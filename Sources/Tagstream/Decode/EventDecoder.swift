@@ -62,9 +62,14 @@ struct EventDecoder: ~Copyable {
         } catch {
             // A flat event may carry a field called `data` that is any text: only the absence of `properties` makes it an envelope.
             guard error.kind == .malformed else { throw error }
-            let flat = try? outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
-            guard let flat, flat.parts.properties.kind != .missing else { throw error }
-            return try finish(flat.parts, on: &bench)
+            let first = error
+            do throws(ScanFailure) {
+                let flat = try outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
+                guard flat.parts.properties.kind != .missing else { throw first }
+                return try finish(flat.parts, on: &bench)
+            } catch {
+                throw error.kind == .malformed ? first : error
+            }
         }
         let flat = try outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
         return try finish(flat.parts, on: &bench)

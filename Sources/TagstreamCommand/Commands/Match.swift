@@ -1,0 +1,177 @@
+import ArgumentParser
+import Foundation
+import Tagstream
+
+/// `tagstream match`: the pipeline without Kafka, from files to standard output.
+struct Match: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tag events from a file, offline: the worker's own pipeline without Kafka.",
+        discussion: """
+            Reads one event a line: a raw record as a gateway writes it, a flat event, or a stored row. Writes the tagged rows, \
+            one a line, as a worker would produce them. Where the actions file lists teams, an event belongs to the team of its \
+            token; where it does not, every action is tried on every event.
+
+              tagstream match --actions Examples/actions.yaml --events Examples/raw_events.jsonl | head -3
+              tagstream match --actions actions.json --events - --ids < events.jsonl
+
+            Exit codes: 0 done, whether or not something matched; 1 with --strict when an event became a dead letter; 2 wrong use.
+            """
+    )
+
+    @Option(help: "Actions (and teams): JSON or YAML, a PostHog export included. Repeatable.")
+    var actions: [String] = []
+
+    @Option(help: "Events, one JSON object a line; - for standard input.")
+    var events: String
+
+    @Flag(help: "One line for every event instead of its row: INDEX:ID,ID (0-based, ids ascending; nothing behind the colon when no action matches).")
+    var ids = false
+
+    @Option(help: "Write dead letters to this file, one JSON object a line: line, reason, step, detail.")
+    var deadLetters: String?
+
+    @Flag(help: "Exit with 1 when an event became a dead letter.")
+    var strict = false
+
+    func run() async throws {
+        try await reportingFailures {
+            let snapshot = Snapshot(epoch: 0, teams: [Team(id: 1, token: "", plan: ActionPlan())], onlyTeam: 0)
+            var file = try LineFile(events)
+            var run = OfflineRun(snapshot: snapshot, printsIDs: ids, deadLetters: try deadLetters.map(LineWriter.init(path:)))
+            try file.forEachLine({ number, line in run.add(line, number: number) }, release: { run.flush() })
+            run.finish()
+            printError(run.summary)
+            if strict, run.counts.deadLetters > 0 { throw ExitCode(1) }
+        }
+    }
+}
+
+/// Lines on their way into a file or standard output, written in large pieces.
+struct LineWriter: ~Copyable {
+    private let handle: FileHandle
+    private var buffer = Data()
+
+    init(path: String) throws {
+        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path) else {
+            throw Failure(.usage, "cannot write \"\(path)\"")
+        }
+        self.handle = handle
+    }
+
+    init(_ handle: FileHandle) { self.handle = handle }
+
+    mutating func write(_ line: UnsafeRawBufferPointer) {
+        buffer.append(contentsOf: line)
+        buffer.append(0x0A)
+        if buffer.count > 1 << 16 { flush() }
+    }
+
+    mutating func write(_ line: String) {
+        var line = line
+        line.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func flush() {
+        handle.write(buffer)
+        buffer.removeAll(keepingCapacity: true)
+    }
+}
+
+/// One run of the pipeline over lines of a file, in batches as a lane would get them.
+struct OfflineRun: ~Copyable {
+    private var pipeline = Pipeline()
+    private var batch = RecordBatch()
+    private var out = OutputBatch()
+    private let snapshot: Snapshot
+    private let printsIDs: Bool
+    private var rows = LineWriter(FileHandle.standardOutput)
+    private var deadLetters: LineWriter?
+    private let topic: Int32
+    private(set) var counts = OutcomeCounts()
+
+    init(snapshot: Snapshot, printsIDs: Bool, deadLetters: consuming LineWriter?) {
+        self.snapshot = snapshot
+        self.printsIDs = printsIDs
+        self.deadLetters = deadLetters
+        topic = batch.index(ofTopic: "file")
+    }
+
+    /// Adds a line, which must stay where it is until ``flush()``.
+    mutating func add(_ line: UnsafeRawBufferPointer, number: Int) {
+        // The offset is the line's number: a dead letter names it, and an event without a uuid gets a stable one.
+        batch.append(topic: topic, partition: 0, offset: Int64(number - 1), timestamp: -1, key: nil, value: line)
+        if batch.records.count == 1000 { flush() }
+    }
+
+    mutating func finish() {
+        rows.flush()
+        deadLetters?.flush()
+    }
+
+    /// What happened, in one line for a human.
+    var summary: String {
+        var text = "\(counts.input) events: \(counts.tagged) tagged with \(counts.matches) matches"
+        if counts.ignored > 0 { text += ", \(counts.ignored) ignored" }
+        if counts.deadLetters > 0 {
+            let reasons = counts.deadLetterReasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
+            text += ", \(counts.deadLetters) dead letters (\(reasons))"
+        }
+        return text
+    }
+
+    /// Processes what was added and writes what comes out.
+    mutating func flush() {
+        out.removeAll()
+        pipeline.process(batch, under: snapshot, into: &out)
+        counts.add(out.counts)
+        printsIDs ? writeIDs() : writeRows()
+        writeDeadLetters()
+        batch.removeAll()
+    }
+
+    private mutating func writeRows() {
+        for record in out.records where record.destination == .tagged {
+            if let row = out.bytes(record.value) { rows.write(row) }
+        }
+    }
+
+    private mutating func writeIDs() {
+        var ids = [String](repeating: "", count: batch.records.count)
+        for index in ids.indices { ids[index] = "\(batch.records[index].offset):" }
+        for record in out.records where record.destination == .tagged {
+            guard let row = out.bytes(record.value), let list = Self.actions(of: row) else { continue }
+            ids[Int(record.input)] += list
+        }
+        for line in ids { rows.write(line) }
+    }
+
+    /// The list behind the row's last `"actions":[`, which no text within the row can look like: its quotes would be escaped.
+    private static func actions(of row: UnsafeRawBufferPointer) -> Substring? {
+        let text = Substring(decoding: row.suffix(1 << 17), as: UTF8.self)
+        guard let start = text.range(of: "\"actions\":[", options: .backwards), let end = text[start.upperBound...].firstIndex(of: "]")
+        else { return nil }
+        return text[start.upperBound..<end]
+    }
+
+    private mutating func writeDeadLetters() {
+        for record in out.records where record.destination == .deadLetters {
+            var fields: [String: String] = [:]
+            for header in out.headers[Int(record.firstHeader)..<Int(record.firstHeader + record.headerCount)] {
+                guard let name = out.bytes(header.name), let value = out.bytes(header.value) else { continue }
+                fields[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+            }
+            let line = DeadLetterLine(
+                line: batch.records[Int(record.input)].offset + 1, reason: fields["dlq_reason"] ?? "",
+                step: fields["dlq_step"] ?? "", detail: fields["dlq_detail"] ?? ""
+            )
+            if let text = try? JSONEncoder().encode(line) { deadLetters?.write(String(decoding: text, as: UTF8.self)) }
+        }
+    }
+
+    private struct DeadLetterLine: Encodable {
+        var line: Int64
+        var reason: String
+        var step: String
+        var detail: String
+    }
+}
