@@ -30,6 +30,18 @@ struct EventValidator {
         return .valid(valid)
     }
 
+    /// Normalises an event without refusing anything: for ``Trial``.
+    func prepare(_ decoded: DecodedEvent, at now: Int64, on bench: inout Workbench) -> ValidEvent {
+        var valid = ValidEvent(decoded: decoded, team: 0)
+        times(of: &valid, RecordContext(timestamp: now), on: &bench)
+        // Without a usable time of its own an event fails every relative date (spec/actions.md §5) instead of happening in 1970.
+        let times = [decoded.correctedTimestamp, decoded.clientTimestamp, decoded.now]
+        let hasOwnTime = decoded.offset.isSet || times.contains { $0.isSet && Timestamp.parse(bench.written($0)) != nil }
+        if !hasOwnTime { valid.decoded.event.timestamp = nil }
+        _ = Normaliser.normalise(&valid, forcesPersonless: false, on: &bench)
+        return valid
+    }
+
     // MARK: Tenant
 
     private func team(

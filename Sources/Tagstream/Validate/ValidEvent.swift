@@ -48,6 +48,14 @@ struct RecordContext {
     var forcesPersonless = false
     var isHistorical = false
 
+    /// The context of an event that is in no topic.
+    init(timestamp: Int64) {
+        topic = UnsafeRawBufferPointer(start: nil, count: 0)
+        partition = 0
+        offset = 0
+        self.timestamp = timestamp
+    }
+
     /// Picks the headers that mean something; a null or empty value means absent, as gateways write it.
     ///
     /// - Throws: a ``Rejection`` of reason `limit_headers`.

@@ -46,37 +46,6 @@ struct Match: AsyncParsableCommand {
     }
 }
 
-/// Lines on their way into a file or standard output, written in large pieces.
-struct LineWriter: ~Copyable {
-    private let handle: FileHandle
-    private var buffer = Data()
-
-    init(path: String) throws {
-        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path) else {
-            throw Failure(.usage, "cannot write \"\(path)\"")
-        }
-        self.handle = handle
-    }
-
-    init(_ handle: FileHandle) { self.handle = handle }
-
-    mutating func write(_ line: UnsafeRawBufferPointer) {
-        buffer.append(contentsOf: line)
-        buffer.append(0x0A)
-        if buffer.count > 1 << 16 { flush() }
-    }
-
-    mutating func write(_ line: String) {
-        var line = line
-        line.withUTF8 { write(UnsafeRawBufferPointer($0)) }
-    }
-
-    mutating func flush() {
-        handle.write(buffer)
-        buffer.removeAll(keepingCapacity: true)
-    }
-}
-
 /// One run of the pipeline over lines of a file, in batches as a lane would get them.
 struct OfflineRun: ~Copyable {
     private var pipeline = Pipeline()

@@ -1,0 +1,46 @@
+/// Asks of single events which actions they belong to, without a tenant, a position or an output: the evaluator behind
+/// `tagstream actions test`, `explain` and previews.
+///
+/// The same decoder, normaliser and matcher as the worker's, in the same order; only the rules that would dead-letter an event
+/// (no distinct id, no token) do not apply, because an example in a test file need not be complete.
+public struct Trial: ~Copyable {
+    private var bench = Workbench()
+    private var decoder: EventDecoder
+    private let validator: EventValidator
+    private var matcher = Matcher()
+    private var matched = MatchedActions()
+
+    /// Makes a trial with its own memory.
+    public init(limits: EventLimits = EventLimits()) {
+        decoder = EventDecoder(limits: limits)
+        validator = EventValidator(limits: limits)
+    }
+
+    /// The ids of the actions that an event belongs to, ascending.
+    ///
+    /// - Parameters:
+    ///   - text: one event in any form that the worker reads.
+    ///   - now: milliseconds since 1970 that count as "now" for an event that does not say it.
+    /// - Throws: ``EventUnreadable`` when the text is no event at all.
+    public mutating func match(
+        _ text: UnsafeRawBufferPointer, with plan: ActionPlan, now: Int64 = 0
+    ) throws(EventUnreadable) -> [Int64] {
+        let decoded: DecodedEvent
+        do {
+            decoded = try decoder.decode(text, on: &bench)
+        } catch {
+            throw EventUnreadable(reason: error.reason, detail: error.detail)
+        }
+        let event = validator.prepare(decoded, at: now, on: &bench)
+        matcher.match(event.decoded.event, on: &bench, with: plan, into: &matched)
+        return (0..<matched.count).map { plan.id(at: matched[$0]) }
+    }
+}
+
+/// A text that is no event, with the reason a worker would have dead-lettered it for.
+public struct EventUnreadable: Error, Sendable {
+    /// The dead letter's reason.
+    public var reason: DeadLetterReason
+    /// What was found and where.
+    public var detail: String
+}

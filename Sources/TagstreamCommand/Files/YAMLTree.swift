@@ -1,0 +1,59 @@
+import Tagstream
+import Yams
+
+extension JSONTree {
+    /// Reads a YAML document as the tree that JSON would give.
+    ///
+    /// Anchors and aliases are refused: a few lines of them expand to gigabytes, and a definition needs none.
+    ///
+    /// - Throws: a ``Failure`` that names the line.
+    static func parse(yaml text: String, path: String) throws -> JSONTree {
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch {
+            throw Failure(.usage, "cannot read \"\(path)\" as YAML: \(error)")
+        }
+        guard let node else { return .null }
+        return try tree(node, path)
+    }
+
+    private static func tree(_ node: Node, _ path: String) throws -> JSONTree {
+        if node.anchor != nil {
+            throw Failure(.usage, "\(place(node, path)): an anchor (&name), expected none: anchors and aliases are not accepted")
+        }
+        switch node {
+        case .scalar(let scalar): return self.scalar(scalar, node)
+        case .sequence(let nodes): return .array(try nodes.map { try tree($0, path) })
+        case .mapping(let pairs):
+            return .object(
+                try pairs.map { key, value in
+                    guard case .scalar(let name) = key else {
+                        throw Failure(.usage, "\(place(key, path)): a key that is not a text")
+                    }
+                    return Member(key: name.string, value: try tree(value, path))
+                }
+            )
+        case .alias:
+            throw Failure(.usage, "\(place(node, path)): an alias (*name), expected none: anchors and aliases are not accepted")
+        }
+    }
+
+    /// YAML's core schema: what is quoted is text, what looks like a number, a boolean or null is one.
+    private static func scalar(_ scalar: Node.Scalar, _ node: Node) -> JSONTree {
+        guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
+        switch scalar.string {
+        case "null", "Null", "NULL", "~", "": return .null
+        case "true", "True", "TRUE": return .bool(true)
+        case "false", "False", "FALSE": return .bool(false)
+        default: break
+        }
+        // A number is kept as written when JSON would write it so; 0x1F, 1_000 or .5 stay texts, as a reader of JSON would see them.
+        if case .number(let value, let text)? = try? JSONTree(parsing: scalar.string) { return .number(value, text: text) }
+        return .string(scalar.string)
+    }
+
+    private static func place(_ node: Node, _ path: String) -> String {
+        node.mark.map { "\(path):\($0.line):\($0.column)" } ?? path
+    }
+}
