@@ -26,4 +26,9 @@ struct DecodedEvent {
     var special = SpecialProperties()
     /// Fields of the same object that a later one superseded.
     var duplicateKeys = 0
+    /// Whether a room has flagged one of the properties as taken away or replaced.
+    var hasRemovedProperties = false
+
+    /// Whether every field of the properties goes to the output.
+    var leavesPropertiesWhole: Bool { !hasRemovedProperties && duplicateKeys == 0 }
 }

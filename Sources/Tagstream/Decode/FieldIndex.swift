@@ -72,14 +72,21 @@ struct FieldIndex: ~Copyable {
     private var capacity: Int
     private var epoch: UInt64 = 0
     private static let longestProbe = 16
+    /// A copy of ``SpecialProperties/filter``, so that no global is asked for every key.
+    private let filter: UnsafeMutablePointer<UInt64>
 
     init() {
+        filter = .allocate(capacity: 8)
+        filter.initialize(from: SpecialProperties.filter, count: 8)
         capacity = 1 << 8
         table = .allocate(capacity: capacity)
         table.initialize(repeating: 0, count: capacity)
     }
 
-    deinit { table.deallocate() }
+    deinit {
+        table.deallocate()
+        filter.deallocate()
+    }
 
     /// Marks superseded fields of a section and returns how many there are.
     mutating func mark(
@@ -92,39 +99,44 @@ struct FieldIndex: ~Copyable {
         // A small event uses a small part of the table: it stays in the nearest cache.
         let mask = max(64, (count * 2).nextPowerOfTwo) - 1
         epoch &+= 1
-        let stamp = epoch << 32
-        let filter = SpecialProperties.filter
-        return filter.withUnsafeBufferPointer { filter in
-            var duplicates = 0
-            for index in first..<(first + count) {
-                var field = fields[index]
-                if field.value.flags.contains(.keyEscaped) {
-                    field.keyHash = Self.hashDecodedKey(field, bytes, &scratch)
-                    fields[index] = field
-                }
-                let hash = field.keyHash
-                if filter[Int(hash >> 6 & 7)] >> UInt64(hash & 63) & 1 == 1 {
-                    special.note(Self.key(field, bytes, &scratch), Int32(index))
-                }
-                var slot = Int(hash) & mask
-                var probes = 0
-                while table[slot] >> 32 == epoch {
-                    let other = Int(table[slot] & 0xFFFF_FFFF)
-                    if fields[other].keyHash == hash, Self.sameKey(fields[other], field, bytes, &scratch) {
-                        fields[other].value.flags.insert(.superseded)
-                        duplicates += 1
-                        break
-                    }
-                    probes &+= 1
-                    if probes > Self.longestProbe {
-                        return Self.markSorted(first, count, &fields, bytes, &scratch, &special)
-                    }
-                    slot = (slot &+ 1) & mask
-                }
-                table[slot] = stamp | UInt64(index)
+        var duplicates = 0
+        for index in first..<(first &+ count) {
+            let field = fields.base + index
+            if field.pointee.value.flags.contains(.keyEscaped) {
+                field.pointee.keyHash = Self.hashDecodedKey(field.pointee, bytes, &scratch)
             }
-            return duplicates
+            let hash = field.pointee.keyHash
+            if filter[Int(hash >> 6 & 7)] >> UInt64(hash & 63) & 1 == 1 {
+                special.note(Self.key(field.pointee, bytes, &scratch), Int32(truncatingIfNeeded: index))
+            }
+            var slot = Int(hash) & mask
+            if table[slot] >> 32 == epoch {
+                guard let free = probe(&slot, mask, field.pointee, fields, bytes, &scratch) else {
+                    return Self.markSorted(first, count, &fields, bytes, &scratch, &special)
+                }
+                if !free { duplicates &+= 1 }
+            }
+            table[slot] = epoch << 32 | UInt64(truncatingIfNeeded: index)
         }
+        return duplicates
+    }
+
+    /// Goes on from a taken slot to the field's own: one that is free (true), or that of an earlier field of the same key, which is
+    /// marked (false). Nil when that takes too long.
+    private func probe(
+        _ slot: inout Int, _ mask: Int, _ field: Field, _ fields: borrowing FieldTape, _ bytes: borrowing ByteArena,
+        _ scratch: inout ByteArena
+    ) -> Bool? {
+        for _ in 0..<Self.longestProbe {
+            guard table[slot] >> 32 == epoch else { return true }
+            let other = fields.base + Int(table[slot] & 0xFFFF_FFFF)
+            if other.pointee.keyHash == field.keyHash, Self.sameKey(other.pointee, field, bytes, &scratch) {
+                other.pointee.value.flags.insert(.superseded)
+                return false
+            }
+            slot = (slot &+ 1) & mask
+        }
+        return nil
     }
 
     private mutating func grow(to needed: Int) {

@@ -68,6 +68,17 @@ enum RowEncoder {
         let event = valid.decoded.event
         out.put(0x7B)
         var isFirst = true
+        if valid.decoded.leavesPropertiesWhole {
+            // The common event: everything between the first quote and the last brace, as it stands.
+            if event.properties.count > 0 {
+                let first = bench.fields[Int(event.properties.first)].written.lowerBound
+                let last = bench.fields[Int(event.properties.first &+ event.properties.count) &- 1].written.upperBound
+                out.put(member: first..<last, bench, &isFirst)
+            }
+            out.put(members: event.addedProperties, bench, &isFirst)
+            out.put(0x7D)
+            return
+        }
         // A run of neighbours that stay is copied whole, commas and blanks between them included.
         var run: Range<Int>? = nil
         for index in Int(event.properties.first)..<Int(event.properties.first &+ event.properties.count) {

@@ -7,58 +7,61 @@ enum Normaliser {
     static func normalise(_ valid: inout ValidEvent, forcesPersonless: Bool, on bench: inout Workbench) -> Bool {
         let first = bench.fields.count
         let special = valid.decoded.special
-        addAddress(valid.decoded, on: &bench)
+        addAddress(&valid.decoded, on: &bench)
         if valid.decoded.sentAt.kind == .string {
-            remove(special.sentAt, on: bench)
+            remove(special.sentAt, &valid.decoded, on: bench)
             bench.addProperty("$sent_at", valid.decoded.sentAt)
         }
-        lowerCaseSession(special.sessionID, on: &bench)
-        mergeTopLevelSets(valid.decoded, on: &bench)
+        lowerCaseSession(&valid.decoded, on: &bench)
+        mergeTopLevelSets(&valid.decoded, on: &bench)
         let isKept = applyPersonFlag(&valid, forcesPersonless: forcesPersonless, firstAdded: first, on: &bench)
         valid.decoded.event.addedProperties = Section(first: Int32(first), count: Int32(bench.fields.count - first))
         chooseElements(&valid, special, on: bench)
         return isKept
     }
 
-    private static func remove(_ index: Int32, on bench: borrowing Workbench) {
-        if index >= 0 { bench.fields[Int(index)].value.flags.formUnion([.removed, .superseded]) }
+    private static func remove(_ index: Int32, _ decoded: inout DecodedEvent, on bench: borrowing Workbench) {
+        guard index >= 0 else { return }
+        bench.fields[Int(index)].value.flags.formUnion([.removed, .superseded])
+        decoded.hasRemovedProperties = true
     }
 
     /// `$ip` is the envelope's unless the event brings its own.
-    private static func addAddress(_ decoded: DecodedEvent, on bench: inout Workbench) {
+    private static func addAddress(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         guard decoded.ip.kind == .string, decoded.ip.length > 0 else { return }
         if decoded.special.ip >= 0 {
             if bench.fields[Int(decoded.special.ip)].value.isSet { return }
-            remove(decoded.special.ip, on: bench)
+            remove(decoded.special.ip, &decoded, on: bench)
         }
         bench.addProperty("$ip", decoded.ip)
     }
 
     /// `$set` and `$set_once` beside the properties are stored within them, merged over what stood there.
-    private static func mergeTopLevelSets(_ decoded: DecodedEvent, on bench: inout Workbench) {
+    private static func mergeTopLevelSets(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         if decoded.hasTopSet {
-            remove(decoded.special.set, on: bench)
+            remove(decoded.special.set, &decoded, on: bench)
             bench.addProperty("$set", objectOf: decoded.event.set)
         }
         if decoded.hasTopSetOnce {
-            remove(decoded.special.setOnce, on: bench)
+            remove(decoded.special.setOnce, &decoded, on: bench)
             bench.addProperty("$set_once", objectOf: decoded.event.setOnce)
         }
         if decoded.topUnset.kind == .array || decoded.topUnset.kind == .object {
-            remove(decoded.special.unset, on: bench)
+            remove(decoded.special.unset, &decoded, on: bench)
             bench.addProperty("$unset", copyOf: decoded.topUnset)
         }
     }
 
     /// A session id that is a UUID is stored in lower case, so that one session stays one whatever the SDK's habit.
-    private static func lowerCaseSession(_ index: Int32, on bench: inout Workbench) {
+    private static func lowerCaseSession(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
+        let index = decoded.special.sessionID
         guard index >= 0 else { return }
         let value = bench.fields[Int(index)].value
         guard value.kind == .string, value.length == UUIDText.length else { return }
         let check = UUIDText.check(bench.bytes.base + Int(value.offset))
         guard check.isValid, check.hasUpperCase else { return }
         bench.addProperty("$session_id", bench.appendLowerCased(value))
-        remove(index, on: bench)
+        remove(index, &decoded, on: bench)
     }
 
     /// `$process_person_profile`: false takes off everything that would touch a person; true is the default and is not stored.
@@ -69,7 +72,7 @@ enum Normaliser {
         let flag = special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value.kind : .missing
         let name = bench.written(valid.decoded.event.name)
         guard forcesPersonless || flag == .false else {
-            remove(special.processPersonProfile, on: bench)
+            remove(special.processPersonProfile, &valid.decoded, on: bench)
             if equals(name, "$groupidentify") { dropPersonUpdates(&valid, from: firstAdded, on: bench) }
             return true
         }
@@ -86,23 +89,23 @@ enum Normaliser {
             let field = bench.fields[index]
             guard field.keyLength == 8 else { continue }
             let key = bench.bytes.bytes(Int(field.keyOffset), 8)
-            if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 { remove(Int32(index), on: bench) }
+            if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 { remove(Int32(index), &valid.decoded, on: bench) }
         }
         if flag != .false {
-            remove(special.processPersonProfile, on: bench)
+            remove(special.processPersonProfile, &valid.decoded, on: bench)
             bench.addProperty("$process_person_profile", literal: "false", kind: .false)
         }
         return true
     }
 
     private static func dropPersonUpdates(_ valid: inout ValidEvent, from firstAdded: Int, on bench: borrowing Workbench) {
-        remove(valid.decoded.special.set, on: bench)
-        remove(valid.decoded.special.setOnce, on: bench)
-        remove(valid.decoded.special.unset, on: bench)
+        remove(valid.decoded.special.set, &valid.decoded, on: bench)
+        remove(valid.decoded.special.setOnce, &valid.decoded, on: bench)
+        remove(valid.decoded.special.unset, &valid.decoded, on: bench)
         for index in firstAdded..<bench.fields.count {
             let field = bench.fields[index]
             let key = bench.bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
-            if equals(key, "$set") || equals(key, "$set_once") || equals(key, "$unset") { remove(Int32(index), on: bench) }
+            if equals(key, "$set") || equals(key, "$set_once") || equals(key, "$unset") { remove(Int32(index), &valid.decoded, on: bench) }
         }
         valid.decoded.event.set = .empty
         valid.decoded.event.setOnce = .empty
@@ -116,12 +119,14 @@ enum Normaliser {
             if chain.kind == .string {
                 valid.decoded.event.elementsChain = chain
                 bench.fields[Int(special.elementsChain)].value.flags.insert(.removed)
+                valid.decoded.hasRemovedProperties = true
             }
         }
         guard special.elements >= 0 else { return }
         let elements = bench.fields[Int(special.elements)].value
         guard elements.kind == .array else { return }
         bench.fields[Int(special.elements)].value.flags.insert(.removed)
+        valid.decoded.hasRemovedProperties = true
         let hasChain = special.elementsChain >= 0 && bench.fields[Int(special.elementsChain)].value.kind == .string
         if !hasChain { valid.decoded.event.elements = elements }
     }
