@@ -1,4 +1,46 @@
 #ifndef TAGSTREAM_CRE2_H
 #define TAGSTREAM_CRE2_H
-// RE2 for Swift: see CRE2.cpp.
+// RE2 behind a plain C interface, because Swift's C++ interoperability would infect every module that imports this one.
+//
+// Threads: a compiled pattern may be matched from any number of threads at once (RE2's own guarantee; its lazy automaton is
+// guarded inside). Creating and destroying belong to one owner.
+// Exceptions never cross this boundary.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A compiled pattern.
+typedef struct tagstream_re2 tagstream_re2;
+
+/// Compiles a UTF-8 pattern with RE2's Perl syntax: case-sensitive, `.` excludes newline, errors are not logged.
+///
+/// `max_mem` is RE2's budget in bytes for the program and its automata. Never returns null, except when memory is exhausted; ask
+/// `tagstream_re2_error` whether the pattern compiled.
+tagstream_re2 *tagstream_re2_create(const char *pattern, size_t length, int64_t max_mem);
+
+/// Destroys a pattern; nobody may be matching it.
+void tagstream_re2_destroy(tagstream_re2 *pattern);
+
+/// Why the pattern did not compile, null-terminated and owned by the pattern; null when it compiled.
+const char *tagstream_re2_error(const tagstream_re2 *pattern);
+
+/// Whether the pattern did not compile because its program is larger than the budget.
+int tagstream_re2_is_too_large(const tagstream_re2 *pattern);
+
+/// How many instructions the compiled program has.
+int tagstream_re2_size(const tagstream_re2 *pattern);
+
+/// Whether the pattern occurs anywhere in the text: 1 or 0; -1 when matching failed (memory exhausted).
+int tagstream_re2_search(const tagstream_re2 *pattern, const void *text, size_t length);
+
+/// Where `needle` first occurs in `text`, as an offset; -1 where it does not. Linear time (two-way search).
+ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, size_t needle_length);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

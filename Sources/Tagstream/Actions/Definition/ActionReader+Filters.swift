@@ -1,0 +1,291 @@
+extension ActionReader {
+    /// What evaluates a filter; its types' names in definitions.
+    private enum FilterKind: String, CaseIterable {
+        case event, feature, person, group, element
+        case eventMetadata = "event_metadata"
+    }
+
+    /// What a filter tests; nil when it is refused.
+    mutating func filterTest(_ filter: JSONTree, _ field: String) -> Condition.Test? {
+        guard case .object = filter else {
+            refuse(field, .shape, filter, "a filter, which is an object")
+            return nil
+        }
+        let before = refusals.count
+        let prefix = field + "."
+        let kind = self.kind(of: filter, prefix)
+        let key = self.key(of: filter, prefix)
+        let name = operatorName(of: filter, prefix)
+        guard let kind else { return nil }
+        switch kind {
+        case .element:
+            guard let key, let name else { return nil }
+            return elementTest(filter, key, name, prefix)
+        case .event, .feature, .person, .group, .eventMetadata:
+            let place = source(kind, key, filter, prefix)
+            var compared: Comparison?
+            if let name { compared = comparison(of: filter, name, prefix) }
+            guard refusals.count == before, let key, let place, let compared else { return nil }
+            return .property(place, key: Array(key.utf8), compared)
+        }
+    }
+
+    private mutating func kind(of filter: JSONTree, _ prefix: String) -> FilterKind? {
+        guard let written = filter["type"], !written.isNull, written.text?.utf8.isEmpty != true else { return .event }
+        guard let name = written.text else {
+            refuse(prefix + "type", .type, written, "one of \(Self.kindNames)")
+            return nil
+        }
+        if let kind = FilterKind.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name.utf8) }) { return kind }
+        let nearest = Spelling.nearest(to: name, among: FilterKind.allCases.map(\.rawValue))
+        refuse(prefix + "type", .type, written, "one of \(Self.kindNames)", suggestion: nearest.map { "write \"\($0)\"" })
+        return nil
+    }
+
+    private static var kindNames: String { FilterKind.allCases.map(\.rawValue).sorted().joined(separator: ", ") }
+
+    private mutating func key(of filter: JSONTree, _ prefix: String) -> String? {
+        let value = filter["key"]
+        if let key = value?.text, !key.utf8.isEmpty { return key }
+        refuse(prefix + "key", .key, value, "a text that is not empty")
+        return nil
+    }
+
+    private mutating func operatorName(of filter: JSONTree, _ prefix: String) -> OperatorName? {
+        guard let written = filter["operator"], !written.isNull, written.text?.utf8.isEmpty != true else { return .named("exact") }
+        if let name = written.text, let found = OperatorName.named(name) { return found }
+        let nearest = written.text.flatMap { Spelling.nearest(to: $0, among: OperatorName.all.map(\.name.description)) }
+        refuse(
+            prefix + "operator", .operator, written, "one of the operators, such as exact, is_not, icontains, regex, gt or is_set",
+            suggestion: nearest.map { "write \"\($0)\"" }
+        )
+        return nil
+    }
+
+    private mutating func source(_ kind: FilterKind, _ key: String?, _ filter: JSONTree, _ prefix: String) -> PropertySource? {
+        switch kind {
+        case .event, .feature: return .event
+        case .person:
+            return key.map { Array($0.utf8) == Array("distinct_id".utf8) } == true ? .metadata(.distinctID) : .person
+        case .group:
+            let index = filter["group_type_index"]
+            if let number = index?.integer, 0...4 ~= number { return .group(Int(number)) }
+            refuse(prefix + "group_type_index", .groupTypeIndex, index, "a whole number from 0 to 4")
+            return nil
+        case .eventMetadata:
+            guard let key else { return nil }
+            if let metadata = PropertySource.Metadata.allCases.first(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+                return .metadata(metadata)
+            }
+            let names = PropertySource.Metadata.allCases.map(\.key)
+            refuse(
+                prefix + "key", .key, .string(key), "one of \(names.joined(separator: ", "))",
+                suggestion: Spelling.nearest(to: key, among: names).map { "write \"\($0)\"" }
+            )
+            return nil
+        case .element: return nil
+        }
+    }
+
+    // MARK: Element filters
+
+    private mutating func elementTest(
+        _ filter: JSONTree, _ key: String, _ name: OperatorName, _ prefix: String
+    ) -> Condition.Test? {
+        switch key {
+        case "text", "href":
+            guard let compared = comparison(of: filter, name, prefix) else { return nil }
+            return .elementFilter(key == "text" ? .text : .href, compared)
+        case "tag_name", "selector":
+            guard ["exact", "is_not", "in", "not_in"].contains(name.name.description) else {
+                refuse(
+                    prefix + "operator", .operator, .string(name.name.description), "exact, is_not, in or not_in for an element's \(key)"
+                )
+                return nil
+            }
+            guard let values = values(of: filter, prefix) else { return nil }
+            var texts: [String] = []
+            for value in values {
+                guard let text = value.text else {
+                    refuse(prefix + "value", .value, value, "a text")
+                    return nil
+                }
+                texts.append(text)
+            }
+            if key == "tag_name" { return .elementTag(texts.map { Array($0.utf8) }, isNegated: name.isNegated) }
+            return selectorTest(texts, name, prefix)
+        default:
+            refuse(
+                prefix + "key", .key, .string(key), "selector, tag_name, text or href",
+                suggestion: Spelling.nearest(to: key, among: ["selector", "tag_name", "text", "href"]).map { "write \"\($0)\"" }
+            )
+            return nil
+        }
+    }
+
+    private mutating func selectorTest(_ texts: [String], _ name: OperatorName, _ prefix: String) -> Condition.Test? {
+        var alternatives: [Selector.Alternative] = []
+        var isComplete = true
+        for text in texts {
+            if let selector = selector(text, prefix + "value") { alternatives += selector.alternatives } else { isComplete = false }
+        }
+        return isComplete ? .selector(Selector(alternatives: alternatives), isNegated: name.isNegated) : nil
+    }
+
+    // MARK: Values
+
+    /// The values of a filter, one or more scalars; nil when they are refused.
+    private mutating func values(of filter: JSONTree, _ prefix: String) -> [JSONTree]? {
+        let field = prefix + "value"
+        switch filter["value"] ?? .null {
+        case .null:
+            refuse(field, .value, nil, "a text, a number, a boolean or a list of them")
+            return nil
+        case .object(let members):
+            refuse(field, .value, .object(members), "a text, a number, a boolean or a list of them")
+            return nil
+        case .array(let list):
+            if list.isEmpty {
+                refuse(field, .value, .array([]), "at least one value")
+                return nil
+            }
+            for member in list {
+                switch member {
+                case .object, .array, .null:
+                    refuse(field, .value, member, "a text, a number or a boolean in the list")
+                    return nil
+                case .string, .number, .bool: break
+                }
+            }
+            return list
+        case let scalar: return [scalar]
+        }
+    }
+
+    private mutating func comparison(of filter: JSONTree, _ name: OperatorName, _ prefix: String) -> Comparison? {
+        if name.meaning == .isSet { return Comparison(meaning: .isSet, isNegated: name.isNegated, operands: []) }
+        guard let values = values(of: filter, prefix) else { return nil }
+        if name.meaning == .between {
+            return range(values, prefix + "value").map { Comparison(meaning: .between, isNegated: name.isNegated, operands: [$0]) }
+        }
+        var operands: [Operand] = []
+        var isComplete = true
+        for value in values {
+            if let operand = operand(value, name, prefix + "value") { operands.append(operand) } else { isComplete = false }
+        }
+        return isComplete ? Comparison(meaning: name.meaning, isNegated: name.isNegated, operands: operands) : nil
+    }
+
+    private mutating func range(_ values: [JSONTree], _ field: String) -> Operand? {
+        let numbers = values.compactMap(Self.number)
+        guard values.count == 2, numbers.count == 2, numbers[0] <= numbers[1] else {
+            refuse(field, .between, .array(values), "exactly two numbers, the lower one first")
+            return nil
+        }
+        return .range(numbers[0], numbers[1])
+    }
+
+    private static func number(_ value: JSONTree) -> Double? {
+        switch value {
+        case .number(let number, _): number
+        case .string(let text): NumberText.parse(Array(text.utf8))
+        default: nil
+        }
+    }
+
+    private mutating func operand(_ value: JSONTree, _ name: OperatorName, _ field: String) -> Operand? {
+        switch name.meaning {
+        case .exact, .icontains: return Self.scalar(value)
+        case .gt, .gte, .lt, .lte:
+            if case .bool = value {
+                refuse(field, .number, value, "a number, or a text")
+                return nil
+            }
+            return Self.scalar(value)
+        case .regex:
+            guard let text = value.text else {
+                refuse(field, .regex, value, "a pattern, which is a text")
+                return nil
+            }
+            let source = Array(text.utf8)
+            return pattern(source, field).map { .pattern($0, source: source) }
+        case .dateExact, .dateBefore, .dateAfter:
+            if let date = value.text.flatMap(Self.date) { return date }
+            refuse(
+                field, .date, value, "a date such as \"2026-01-31\" or \"2026-01-31T12:00:00Z\", or a relative one such as \"-7d\"",
+                suggestion: nil
+            )
+            return nil
+        case .semverEqual, .semverUnequal, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual:
+            if let text = value.text, Array(text.utf8).withUnsafeBytes({ Version.parse($0) != nil }) { return .version(Array(text.utf8)) }
+            refuse(field, .semver, value, "a version such as \"1.2.3\"")
+            return nil
+        case .semverRange:
+            if let range = value.text.flatMap({ VersionRangeReader.read(Array($0.utf8), name.range ?? .caret) }) { return range }
+            refuse(field, .semver, value, name.range == .wildcard ? "\"N.*\" or \"N.N.*\"" : "a version such as \"1.2.3\" or \"1.2\", without a sign")
+            return nil
+        case .between, .isSet: return nil
+        }
+    }
+
+    private static func scalar(_ value: JSONTree) -> Operand? {
+        switch value {
+        case .string(let text): return .text(Array(text.utf8))
+        case .bool(let value): return .bool(value)
+        case .number(let number, _):
+            var printed = ByteArena(capacity: 64)
+            NumberText.append(number, to: &printed)
+            return .number(number, printed: Array(printed.bytes(0, printed.count)))
+        default: return nil
+        }
+    }
+
+    private static func date(_ text: String) -> Operand? {
+        Array(text.utf8).withUnsafeBytes { bytes in
+            if let instant = DateText.parse(bytes) {
+                return .date(instant.micros, instant.hasTime ? instant.micros : instant.micros + Timestamp.day)
+            }
+            return DateText.parseRelative(bytes).map { .relativeDate($0.count, $0.unit) }
+        }
+    }
+}
+
+/// Turns `~1.2.3`, `^1.2.3` and `1.2.*` into the first version that is in and the first release that is out.
+enum VersionRangeReader {
+    static func read(_ text: [UInt8], _ kind: OperatorName.VersionRange) -> Operand? {
+        text.withUnsafeBytes { bytes in
+            var written = UTF8Text.trimmed(bytes)
+            if kind == .wildcard {
+                guard written.count > 2, written[written.count - 1] == 0x2A, written[written.count - 2] == 0x2E else { return nil }
+                written = UnsafeRawBufferPointer(rebasing: written[..<(written.count - 2)])
+                guard !written.contains(where: UTF8Text.isBlank) else { return nil }
+            }
+            guard let version = Version.parsePartial(written), kind != .wildcard || version.parts < 3 else { return nil }
+            let numbers = [version.numbers.0, version.numbers.1, version.numbers.2].map { $0.isEmpty ? [0x30] : Array($0) }
+            var low: [UInt8] = Array(numbers.joined(separator: [0x2E]))
+            if !version.prerelease.isEmpty { low += [0x2D] + Array(version.prerelease) }
+            let place = kind == .caret ? caretPlace(numbers, version.parts) : min(version.parts, 2) - 1
+            var upper = numbers
+            upper[place] = increment(numbers[place])
+            for later in (place + 1)..<max(place + 1, 3) { upper[later] = [0x30] }
+            return .versionRange(low, Array(upper.joined(separator: [0x2E])))
+        }
+    }
+
+    /// A caret keeps the first number that is not zero, or else the last that was written.
+    private static func caretPlace(_ numbers: [[UInt8]], _ parts: Int) -> Int {
+        numbers.prefix(parts).firstIndex { $0 != [0x30] } ?? parts - 1
+    }
+
+    private static func increment(_ digits: [UInt8]) -> [UInt8] {
+        var digits = digits
+        for place in digits.indices.reversed() {
+            if digits[place] < 0x39 {
+                digits[place] += 1
+                return digits
+            }
+            digits[place] = 0x30
+        }
+        return [0x31] + digits
+    }
+}

@@ -1,0 +1,245 @@
+/// Reads one action's definition, and notes everything that is wrong with it on the way.
+struct ActionReader {
+    private let defaultID: Int64?
+    private var actionID: Int64?
+    private var actionName = ""
+    private(set) var refusals: [Refusal] = []
+    private(set) var warnings: [ActionWarning] = []
+    /// The number of the step that is being read.
+    private var step: Int?
+
+    init(defaultID: Int64?) { self.defaultID = defaultID }
+
+    mutating func read(_ tree: JSONTree) -> ActionReading {
+        guard case .object = tree else {
+            refuse("", .shape, tree, "an object")
+            return ActionReading(definition: nil, refusals: refusals, warnings: [])
+        }
+        actionName = tree["name"]?.text ?? ""
+        actionID = tree["id"]?.integer ?? defaultID
+        if case .bool(true) = tree["deleted"] ?? .null { return deletion(tree) }
+
+        requireInteger("id", of: tree)
+        if actionID == nil, tree["id"] == nil || tree["id"]?.isNull == true { refuse("id", .shape, nil, "a whole number") }
+        requireInteger("team_id", of: tree)
+        requireInteger("version", of: tree)
+        _ = text("name", of: tree)
+        let details = text("description", of: tree) ?? ""
+        if let deleted = tree["deleted"], !deleted.isNull {
+            if case .bool = deleted {} else { refuse("deleted", .shape, deleted, "true or false") }
+        }
+        let steps = steps(of: tree)
+        guard refusals.isEmpty, let id = actionID else {
+            return ActionReading(definition: nil, refusals: refusals, warnings: warnings)
+        }
+        let definition = ActionDefinition(
+            id: id, teamID: tree["team_id"]?.integer, name: actionName, details: details, isDeleted: false,
+            version: tree["version"]?.integer ?? 1, source: tree, steps: steps
+        )
+        if definition.cost > ActionCost.actionLimit {
+            step = nil
+            refuse(
+                "steps", .budget, .number(Int64(definition.cost)), "a cost of at most \(ActionCost.actionLimit) units",
+                suggestion: "split the action, or shorten its longest list of values"
+            )
+            return ActionReading(definition: nil, refusals: refusals, warnings: warnings)
+        }
+        return ActionReading(definition: definition, refusals: [], warnings: warnings)
+    }
+
+    /// A deletion is never refused, whatever else the definition says; only what it deletes must be known.
+    private mutating func deletion(_ tree: JSONTree) -> ActionReading {
+        guard let id = actionID else {
+            refuse("id", .shape, tree["id"], "a whole number")
+            return ActionReading(definition: nil, refusals: refusals, warnings: [])
+        }
+        let definition = ActionDefinition(
+            id: id, teamID: tree["team_id"]?.integer, name: actionName, details: tree["description"]?.text ?? "", isDeleted: true,
+            version: tree["version"]?.integer ?? 1, source: tree, steps: []
+        )
+        return ActionReading(definition: definition, refusals: [], warnings: [])
+    }
+
+    // MARK: Steps
+
+    private mutating func steps(of tree: JSONTree) -> [ActionDefinition.Step] {
+        var field = "steps"
+        var list = tree["steps"] ?? .null
+        if list.isNull, let alias = tree["steps_json"] {
+            field = "steps_json"
+            list = alias
+            // PostHog's table keeps the steps as text in some exports and as a list in others.
+            if let text = alias.text {
+                do {
+                    list = text.isEmpty ? .null : try JSONTree(parsing: text)
+                } catch {
+                    refuse(field, .shape, alias, "a list of steps as JSON (\(error.description))")
+                    return []
+                }
+            }
+        }
+        if list.isNull {
+            refuse(field, .noSteps, nil, "at least one step")
+            return []
+        }
+        guard case .array(let items) = list else {
+            refuse(field, .shape, list, "a list of steps")
+            return []
+        }
+        if items.isEmpty { refuse(field, .noSteps, list, "at least one step") }
+        var steps: [ActionDefinition.Step] = []
+        for (index, item) in items.enumerated() {
+            step = index + 1
+            guard case .object(let members) = item else {
+                refuse("", .shape, item, "an object")
+                continue
+            }
+            steps.append(ActionDefinition.Step(conditions: conditions(of: item, members)))
+            if steps.last?.conditions.isEmpty == true { warn("", .noConditions) }
+        }
+        step = nil
+        return steps
+    }
+
+    private static let stepKeys: Set<String> = [
+        "event", "url", "url_matching", "text", "text_matching", "href", "href_matching", "tag_name", "selector", "properties",
+    ]
+
+    private mutating func conditions(of step: JSONTree, _ members: [JSONTree.Member]) -> [ActionDefinition.Step.Place] {
+        for member in members where !Self.stepKeys.contains(member.key) { warn(member.key, .unknownKey) }
+        var places: [ActionDefinition.Step.Place] = []
+        func add(_ field: String, _ test: Condition.Test) { places.append(.init(field: field, condition: Condition(test))) }
+
+        let event = text("event", of: step)
+        if let event { add("event", .event(Array(event.utf8))) }
+        if let url = textTest("url", of: step, contains: .like, ignoringCase: false) { add("url", .url(url)) }
+        let text = textTest("text", of: step, contains: .exact, ignoringCase: true)
+        let href = textTest("href", of: step, contains: .exact, ignoringCase: true)
+        let tag = self.text("tag_name", of: step).map { Array($0.utf8) }
+        if text != nil || href != nil || tag != nil {
+            let fields = [text == nil ? nil : "text", href == nil ? nil : "href", tag == nil ? nil : "tag_name"]
+            add(fields.compactMap(\.self).joined(separator: "+"), .element(text: text, href: href, tag: tag))
+        }
+        if let written = self.text("selector", of: step), let selector = selector(written, "selector") {
+            add("selector", .selector(selector, isNegated: false))
+        }
+        refuseElements(of: step, onEvent: event)
+        for (index, filter) in filters(of: step).enumerated() {
+            let field = "properties[\(index)]"
+            if let test = filterTest(filter, field) { add(field, test) }
+        }
+        return places
+    }
+
+    /// `$pageview`, `$pageleave` and `$screen` carry no elements: such a step could never match.
+    private mutating func refuseElements(of step: JSONTree, onEvent event: String?) {
+        guard let event, ["$pageview", "$pageleave", "$screen"].contains(event) else { return }
+        for field in ["text", "href", "tag_name", "selector"] {
+            guard let value = step[field], let text = value.text, !text.isEmpty else { continue }
+            refuse(
+                field, .elementCondition, value, "nothing, because \(event) carries no elements",
+                suggestion: "drop it, as PostHog ignores it, or use the event $autocapture"
+            )
+        }
+    }
+
+    private mutating func filters(of step: JSONTree) -> [JSONTree] {
+        switch step["properties"] ?? .null {
+        case .null: return []
+        case .array(let filters): return filters
+        case let other:
+            // Absence may also be written as an empty text, as everywhere in a step.
+            if other.text?.isEmpty == true { return [] }
+            refuse("properties", .shape, other, "a list of filters")
+            return []
+        }
+    }
+
+    // MARK: Texts
+
+    /// A field's text; nil when it is missing, null or empty, and when it is no text, which is noted.
+    mutating func text(_ field: String, of tree: JSONTree, in prefix: String = "") -> String? {
+        switch tree[field] ?? .null {
+        case .null: return nil
+        case .string(let text): return text.utf8.isEmpty ? nil : text
+        case let other:
+            refuse(prefix + field, .shape, other, "a text", suggestion: Self.quotedNumber(other))
+            return nil
+        }
+    }
+
+    private static func quotedNumber(_ value: JSONTree) -> String? {
+        if case .number(_, let text) = value { "write \"\(text)\" in quotes" } else { nil }
+    }
+
+    private mutating func requireInteger(_ field: String, of tree: JSONTree) {
+        guard let value = tree[field], !value.isNull, value.integer == nil else { return }
+        refuse(field, .shape, value, "a whole number")
+    }
+
+    private enum DefaultMode { case like, exact }
+
+    private mutating func textTest(
+        _ field: String, of step: JSONTree, contains defaultMode: DefaultMode, ignoringCase: Bool
+    ) -> TextTest? {
+        let written = text(field, of: step)
+        let modeField = field + "_matching"
+        let mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
+        guard ["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) else {
+            let nearest = Spelling.nearest(to: mode, among: ["contains", "exact", "regex"])
+            refuse(modeField, .matching, .string(mode), "contains, exact or regex", suggestion: nearest.map { "write \"\($0)\"" })
+            return nil
+        }
+        guard let written else { return nil }
+        let bytes = Array(written.utf8)
+        switch mode {
+        case "exact": return .exact(bytes)
+        case "contains":
+            return .like(LikePattern.compile(ignoringCase ? LowerCase.of(bytes) : bytes), ignoringCase: ignoringCase)
+        default: return pattern(bytes, field).map { .regex($0, source: bytes) }
+        }
+    }
+
+    mutating func pattern(_ source: [UInt8], _ field: String) -> Pattern? {
+        switch Pattern.compile(source) {
+        case .success(let pattern): return pattern
+        case .failure(let failure):
+            refuse(
+                field, .regex, .string(String(decoding: source, as: UTF8.self)), "a pattern that RE2 accepts (\(failure.message))",
+                suggestion: Self.hint(for: source)
+            )
+            return nil
+        }
+    }
+
+    private static func hint(for pattern: [UInt8]) -> String? {
+        let text = String(decoding: pattern, as: UTF8.self)
+        if ["(?=", "(?!", "(?<=", "(?<!"].contains(where: text.contains) { return "RE2 has no look-around" }
+        if text.contains("\\1") { return "RE2 has no back-references" }
+        return nil
+    }
+
+    mutating func selector(_ written: String, _ field: String) -> Selector? {
+        do {
+            return try SelectorParser.parse(Array(written.utf8))
+        } catch {
+            refuse(field, .selector, .string(written), error.message, suggestion: error.suggestion)
+            return nil
+        }
+    }
+
+    // MARK: Noting
+
+    mutating func refuse(_ field: String, _ reason: Refusal.Reason, _ found: JSONTree?, _ expected: String, suggestion: String? = nil) {
+        refusals.append(
+            Refusal(
+                actionID: actionID, actionName: actionName, step: step, field: field, reason: reason,
+                found: found?.jsonText ?? "", expected: expected, suggestion: suggestion
+            )
+        )
+    }
+
+    private mutating func warn(_ field: String, _ reason: ActionWarning.Reason) {
+        warnings.append(ActionWarning(actionID: actionID, actionName: actionName, step: step, field: field, reason: reason))
+    }
+}
