@@ -100,7 +100,7 @@ public struct Pipeline: ~Copyable {
         for place in 0..<actions.count {
             let start = out.arena.count
             MatchEncoder.encode(
-                event, team: team.id, action: team.plan.fragment(at: actions[place]), source: source, epoch: snapshot.epoch,
+                event, team: team, place: Int(actions[place]), source: source, epoch: snapshot.epoch,
                 origin: .live, on: bench, into: &out.arena
             )
             out.appendRecord(.matches, input: index, key: key, value: out.range(from: start), firstHeader: out.headers.count)

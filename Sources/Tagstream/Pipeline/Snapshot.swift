@@ -9,17 +9,23 @@ import Darwin
 /// A tenant: whose events a token marks, and which actions tag them.
 public struct Team: Sendable {
     /// The team's id, as PostHog numbers it.
-    public var id: Int64
+    public let id: Int64
     /// The project's API token, the only thing that tells whose an event is.
-    public var token: String
+    public let token: String
     /// The team's actions, compiled.
-    public var plan: ActionPlan
+    public let plan: ActionPlan
+    /// For every action of the plan, in the plan's order, its part of a match record, ready to be copied.
+    let fragments: MatchFragments
 
     /// Makes a team.
-    public init(id: Int64, token: String, plan: ActionPlan) {
+    ///
+    /// - Parameters:
+    ///   - definitions: the actions that the plan was compiled from, in the order of their ids.
+    public init(id: Int64, token: String, definitions: [ActionDefinition], plan: ActionPlan) {
         self.id = id
         self.token = token
         self.plan = plan
+        fragments = MatchFragments(definitions)
     }
 }
 
