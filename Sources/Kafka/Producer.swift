@@ -6,6 +6,12 @@ public struct FailedDelivery: Sendable {
     public var label: Int
     /// Why.
     public var error: KafkaError
+
+    /// Names a record and why it failed.
+    public init(label: Int, error: KafkaError) {
+        self.label = label
+        self.error = error
+    }
 }
 
 /// A producer that writes in transactions.

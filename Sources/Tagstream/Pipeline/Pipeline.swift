@@ -61,6 +61,9 @@ public struct Pipeline: ~Copyable {
     private mutating func encode(
         _ event: ValidEvent, from record: RecordContext, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
     ) throws(Rejection) {
+        if record.isTooLargeForOutput {
+            throw Rejection(.tooLargeForOutput, in: .encode, "the broker refused the row for its size")
+        }
         let mark = out.mark
         let team = snapshot.teams[event.team].id
         let key = out.append(bench.written(event.uuid))
@@ -103,6 +106,7 @@ public struct Pipeline: ~Copyable {
                 event, team: team, place: Int(actions[place]), source: source, epoch: snapshot.epoch,
                 origin: .live, on: bench, into: &out.arena
             )
+            out.matchedIDs.append(team.plan.id(at: actions[place]))
             out.appendRecord(.matches, input: index, key: key, value: out.range(from: start), firstHeader: out.headers.count)
         }
         out.counts.matches &+= actions.count
