@@ -13,6 +13,7 @@ public struct Pipeline: ~Copyable {
     private let validator: EventValidator
     private var matcher = Matcher()
     private var actions = MatchedActions()
+    private var elementsColumn = ElementsColumn()
 
     /// Makes a pipeline with its own memory.
     public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false) {
@@ -49,8 +50,11 @@ public struct Pipeline: ~Copyable {
         switch try validator.validate(decoded, from: record, under: snapshot, on: &bench) {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
-        case .valid(let event):
+        case .valid(var event):
             matcher.match(event.decoded.event, on: &bench, with: snapshot.teams[event.team].plan, into: &actions)
+            if event.decoded.event.elements.kind == .array {
+                event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
+            }
             try encode(event, from: record, at: index, under: snapshot, into: &out)
             out.counts.duplicateKeys &+= decoded.duplicateKeys
         }

@@ -1,0 +1,79 @@
+/// The elements of one event, innermost first: parsed at most once, and only when a condition or the index asks for them.
+struct ElementTable: ~Copyable {
+    /// One element of the chain.
+    struct Element {
+        var tag = TextRange.empty
+        /// The element's text and link; `kind` is missing where it has none.
+        var text = Subject.missing
+        var href = Subject.missing
+        /// `attr_id`.
+        var id = TextRange.empty
+        var hasID = false
+        /// Whether the classes are ``firstClass``…, from `attr__class`, rather than the dotted ``head``.
+        var hasClassList = false
+        /// The classes as they stand in a chain's head, joined by dots.
+        var head = TextRange.empty
+        var firstClass: Int32 = 0
+        var classCount: Int32 = 0
+        var firstAttribute: Int32 = 0
+        var attributeCount: Int32 = 0
+        /// Zero where the element does not say.
+        var nthChild: Int32 = 0
+        var nthOfType: Int32 = 0
+        /// The classes separated by one blank, once somebody asked for them.
+        var classText = TextRange.empty
+        var hasClassText = false
+
+        init() {}
+    }
+
+    /// An `attr__NAME` of an element.
+    struct Attribute {
+        /// The name without `attr__`.
+        var name: TextRange
+        var value: TextRange
+    }
+
+    var elements = Column<Element>(capacity: 32)
+    var attributes = Column<Attribute>(capacity: 128)
+    var classes = Column<TextRange>(capacity: 64)
+    /// Which elements satisfy the compounds so far, and which satisfy the next: the selector's two rows.
+    var reached = Column<Bool>(capacity: 64)
+    var next = Column<Bool>(capacity: 64)
+    /// The fields of one entry of `$elements`.
+    var fields = FieldTape(capacity: 64)
+
+    mutating func removeAll() {
+        elements.removeAll()
+        attributes.removeAll()
+        classes.removeAll()
+    }
+
+    /// Adds the white-space separated tokens of a class attribute to the element.
+    mutating func addClasses(_ text: UnsafeRawBufferPointer, at range: (Int) -> TextRange, to element: inout Element) {
+        element.hasClassList = true
+        element.firstClass = Int32(truncatingIfNeeded: classes.count)
+        var index = 0
+        while index < text.count {
+            while index < text.count, UTF8Text.isBlank(text[index]) { index &+= 1 }
+            let start = index
+            while index < text.count, !UTF8Text.isBlank(text[index]) { index &+= 1 }
+            guard index > start else { break }
+            var token = range(start)
+            token.length = UInt32(truncatingIfNeeded: index &- start)
+            classes.append(token)
+        }
+        element.classCount = Int32(truncatingIfNeeded: classes.count) - element.firstClass
+    }
+
+    /// A number as chains and `$elements` give an element's place among its siblings; zero where it is none.
+    static func place(_ text: UnsafeRawBufferPointer) -> Int32 {
+        guard text.count > 0, text.count <= 9 else { return 0 }
+        var number: Int32 = 0
+        for byte in text {
+            guard isDigit(byte) else { return 0 }
+            number = number &* 10 &+ Int32(byte &- 0x30)
+        }
+        return number
+    }
+}

@@ -1,0 +1,202 @@
+import CRE2
+
+extension Evaluator {
+    /// Whether a filter on a property holds.
+    mutating func evaluateProperty(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        let subject = subject(condition.slot, tables)
+        let slot = tables.slots[Int(condition.slot)]
+        if slot.isText, subject.pointee.kind != .string, subject.pointee.kind.rawValue > Value.Kind.null.rawValue {
+            _ = text(subject)
+            subject.pointee.kind = .string
+        }
+        return compare(subject, condition, matchesMembers: slot.matchesMembers, tables)
+    }
+
+    /// Whether a subject satisfies a comparison, its negation included.
+    @inline(__always)
+    mutating func compare(
+        _ subject: UnsafeMutablePointer<Subject>, _ condition: FlatCondition, matchesMembers: Bool, _ tables: PlanTables
+    ) -> Outcome {
+        // Missing and null are the same: every positive operator is false, every negative one true.
+        guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else { return Outcome(condition.isNegated) }
+        return satisfies(subject, condition, matchesMembers: matchesMembers, tables).negated(if: condition.isNegated)
+    }
+
+    /// Whether a subject that is set satisfies the positive comparison with any of the values.
+    private mutating func satisfies(
+        _ subject: UnsafeMutablePointer<Subject>, _ condition: FlatCondition, matchesMembers: Bool, _ tables: PlanTables
+    ) -> Outcome {
+        let operands = tables.operands.base + Int(condition.first)
+        let count = Int(condition.count)
+        switch condition.meaning {
+        case .isSet: return .isTrue
+        case .exact:
+            if matchesMembers, subject.pointee.kind == .array { return Outcome(anyMemberEquals(subject.pointee, operands, count, tables)) }
+            return Outcome(equals(subject, operands, count, tables))
+        case .icontains:
+            let text = lowered(subject)
+            for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) { return .isTrue }
+            return .isFalse
+        case .regex: return search(text(subject), operands, count)
+        case .gt, .gte, .lt, .lte, .between: return Outcome(orders(subject, condition.meaning, operands, count, tables))
+        case .dateExact, .dateBefore, .dateAfter: return Outcome(dates(subject, condition.meaning, operands, count))
+        case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange, .semverUnequal:
+            return Outcome(versions(subject, condition.meaning, operands, count, tables))
+        }
+    }
+
+    @inline(__always)
+    func search(_ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int) -> Outcome {
+        var outcome = Outcome.isFalse
+        for index in 0..<count {
+            switch search(text, operands[index]) {
+            case .isTrue: return .isTrue
+            case .failed: outcome = .failed
+            case .isFalse: break
+            }
+        }
+        return outcome
+    }
+
+    @inline(__always)
+    func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand) -> Outcome {
+        let found = tagstream_re2_search(OpaquePointer(bitPattern: UInt(operand.first)), text.baseAddress, text.count)
+        return found < 0 ? .failed : Outcome(found == 1)
+    }
+
+    // MARK: Equality
+
+    private mutating func equals(
+        _ subject: UnsafeMutablePointer<Subject>, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+    ) -> Bool {
+        switch subject.pointee.kind {
+        case .string:
+            for index in 0..<count {
+                let operand = operands[index]
+                if operand.kind == .number {
+                    if let number = number(subject), number == operand.number { return true }
+                } else if TextSearch.equal(text(subject), tables.bytes(operand.text)) {
+                    // A boolean's text is `true` or `false`, which is just what a text must be to equal it.
+                    return true
+                }
+            }
+        case .number:
+            for index in 0..<count {
+                let operand = operands[index]
+                guard operand.isNumber || operand.kind == .bool else { continue }
+                if let number = number(subject), number == operand.number { return true }
+            }
+        case .true, .false:
+            let isTrue = subject.pointee.kind == .true
+            for index in 0..<count {
+                let operand = operands[index]
+                if operand.kind == .number {
+                    if operand.number == (isTrue ? 1 : 0) { return true }
+                } else if operand.truth == (isTrue ? 2 : 1) {
+                    return true
+                }
+            }
+        case .missing, .null, .array, .object: break
+        }
+        return false
+    }
+
+    private mutating func anyMemberEquals(
+        _ list: Subject, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+    ) -> Bool {
+        let range = bytes(list.written)
+        var walk = ArrayWalk(
+            Value(
+                offset: UInt32(range.baseAddress! - bench), length: UInt32(range.count), kind: .array,
+                flags: list.flags.contains(.plain) ? .plain : []
+            ),
+            on: bench
+        )
+        while let member = walk.next() {
+            var subject = Subject(member, epoch: epoch)
+            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, tables) }) { return true }
+        }
+        return false
+    }
+
+    // MARK: Order
+
+    private mutating func orders(
+        _ subject: UnsafeMutablePointer<Subject>, _ meaning: Operator, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int,
+        _ tables: PlanTables
+    ) -> Bool {
+        let number = number(subject)
+        for index in 0..<count {
+            let operand = operands[index]
+            if operand.kind == .range {
+                if let number, operand.number <= number, number <= Double(bitPattern: operand.second) { return true }
+            } else if let number {
+                // A number and a text that is none have no order.
+                if operand.isNumber, Self.holds(meaning, number < operand.number ? -1 : number > operand.number ? 1 : 0) { return true }
+            } else if subject.pointee.kind == .string, operand.kind == .text, !operand.isNumber {
+                if Self.holds(meaning, TextSearch.compare(text(subject), tables.bytes(operand.text))) { return true }
+            }
+        }
+        return false
+    }
+
+    private static func holds(_ meaning: Operator, _ order: Int) -> Bool {
+        switch meaning {
+        case .gt: order > 0
+        case .gte: order >= 0
+        case .lt: order < 0
+        case .lte: order <= 0
+        default: false
+        }
+    }
+
+    // MARK: Dates
+
+    private mutating func dates(
+        _ subject: UnsafeMutablePointer<Subject>, _ meaning: Operator, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int
+    ) -> Bool {
+        guard subject.pointee.kind == .string, let date = DateText.parse(text(subject))?.micros else { return false }
+        for index in 0..<count {
+            let operand = operands[index]
+            var from = Int64(bitPattern: operand.first)
+            var to = Int64(bitPattern: operand.second)
+            if operand.kind == .relativeDate {
+                guard let timestamp = event.timestamp else { continue }
+                from = DateText.before(timestamp &* 1000, count: from, unit: operand.unit)
+                to = from
+            }
+            switch meaning {
+            case .dateExact: if from == to ? date == from : from <= date && date < to { return true }
+            case .dateBefore: if date < from { return true }
+            default: if from == to ? date > from : date >= to { return true }
+            }
+        }
+        return false
+    }
+
+    // MARK: Versions
+
+    private mutating func versions(
+        _ subject: UnsafeMutablePointer<Subject>, _ meaning: Operator, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int,
+        _ tables: PlanTables
+    ) -> Bool {
+        guard subject.pointee.kind == .string, let version = Version.parse(text(subject)) else { return false }
+        for index in 0..<count {
+            let operand = operands[index]
+            guard let other = Version.parse(tables.bytes(operand.text)) else { continue }
+            let order = version.compare(other)
+            let holds =
+                switch meaning {
+                case .semverEqual, .semverUnequal: order == 0
+                case .semverGreater: order > 0
+                case .semverGreaterOrEqual: order >= 0
+                case .semverLess: order < 0
+                case .semverLessOrEqual: order <= 0
+                default:
+                    order >= 0 && Version.parse(tables.bytes(operand.lowered)).map { version.compareNumbers($0) < 0 } == true
+                }
+            if holds { return meaning != .semverUnequal }
+        }
+        return meaning == .semverUnequal
+    }
+}

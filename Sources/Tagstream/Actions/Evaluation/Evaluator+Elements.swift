@@ -1,0 +1,239 @@
+extension Evaluator {
+    /// Whether one and the same element satisfies a step's text, link and tag.
+    mutating func evaluateElement(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        needElements()
+        let operands = tables.operands.base + Int(condition.first)
+        let tag = operands[2]
+        var outcome = Outcome.isFalse
+        for index in 0..<table.elements.count {
+            let element = table.elements.base + index
+            if tag.kind != .none, !TextSearch.equal(bytes(element.pointee.tag), tables.bytes(tag.text)) { continue }
+            var found = Outcome.isTrue
+            for (place, operand) in [(0, operands[0]), (1, operands[1])] where operand.kind != .none && found == .isTrue {
+                found = place == 0 ? matches(&element.pointee.text, operand, tables) : matches(&element.pointee.href, operand, tables)
+            }
+            if found == .isTrue { return .isTrue }
+            if found == .failed { outcome = .failed }
+        }
+        return outcome
+    }
+
+    /// Whether a text satisfies one of the three modes; a text that is not there satisfies none.
+    mutating func matches(_ subject: UnsafeMutablePointer<Subject>, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
+        guard subject.pointee.kind == .string else { return .isFalse }
+        switch operand.kind {
+        case .like: return Outcome(LikePattern.matches(tables.bytes(operand.text), text(subject)))
+        case .likeIgnoringCase: return Outcome(LikePattern.matches(tables.bytes(operand.text), lowered(subject)))
+        case .pattern: return search(text(subject), operand)
+        default: return Outcome(TextSearch.equal(text(subject), tables.bytes(operand.text)))
+        }
+    }
+
+    /// Whether some element has one of the tags.
+    mutating func evaluateTag(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        needElements()
+        let operands = tables.operands.base + Int(condition.first)
+        for index in 0..<table.elements.count {
+            let tag = bytes(table.elements.base[index].tag)
+            for place in 0..<Int(condition.count) where TextSearch.equal(tag, tables.bytes(operands[place].text)) {
+                return Outcome(!condition.isNegated)
+            }
+        }
+        return Outcome(condition.isNegated)
+    }
+
+    /// Whether some element's text (or link) satisfies a comparison; or none does, when it is negated.
+    mutating func evaluateElementFilter(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        needElements()
+        var positive = condition
+        positive.isNegated = false
+        var outcome = Outcome.isFalse
+        for index in 0..<table.elements.count {
+            let element = table.elements.base + index
+            let found =
+                condition.elementKey == .text
+                ? compare(&element.pointee.text, positive, matchesMembers: false, tables)
+                : compare(&element.pointee.href, positive, matchesMembers: false, tables)
+            if found == .isTrue { return Outcome(!condition.isNegated) }
+            if found == .failed { outcome = .failed }
+        }
+        return outcome.negated(if: condition.isNegated)
+    }
+
+    // MARK: Selectors
+
+    // Backtracking over "which ancestor did the compound before mean" is exponential in the number of compounds. But all that a
+    // later decision needs to know of the earlier ones is which elements they may have ended at: so one row of the table
+    // "element × compound" follows the other, from the element itself outward, and every cell is looked at once.
+
+    /// Whether some element satisfies one of the selectors.
+    mutating func evaluateSelector(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        needElements()
+        guard table.elements.count > 0 else { return Outcome(condition.isNegated) }
+        var first = Int(condition.first)
+        let end = first &+ Int(condition.count)
+        while first < end {
+            var last = first
+            while !tables.compounds[last].isLast { last &+= 1 }
+            if matches(first, last, tables) { return Outcome(!condition.isNegated) }
+            first = last &+ 1
+        }
+        return Outcome(condition.isNegated)
+    }
+
+    private mutating func matches(_ first: Int, _ last: Int, _ tables: PlanTables) -> Bool {
+        let count = table.elements.count
+        if first == last {
+            for element in 0..<count where satisfies(element, tables.compounds[last], tables) { return true }
+            return false
+        }
+        table.reached.resize(to: count, filling: false)
+        table.next.resize(to: count, filling: false)
+        var isAny = false
+        for element in 0..<count {
+            let holds = satisfies(element, tables.compounds[last], tables)
+            table.reached[element] = holds
+            isAny = isAny || holds
+        }
+        var compound = last
+        while compound > first, isAny {
+            let isChild = tables.compounds[compound].isChild
+            compound &-= 1
+            isAny = false
+            var inner = false
+            for element in 0..<count {
+                let isReachable = isChild ? element > 0 && table.reached[element &- 1] : inner
+                let holds = isReachable && satisfies(element, tables.compounds[compound], tables)
+                table.next[element] = holds
+                isAny = isAny || holds
+                inner = inner || table.reached[element]
+            }
+            for element in 0..<count { table.reached[element] = table.next[element] }
+        }
+        return isAny
+    }
+
+    private mutating func satisfies(_ element: Int, _ compound: FlatCompound, _ tables: PlanTables) -> Bool {
+        let tests = tables.tests.base + Int(compound.firstTest)
+        for index in 0..<Int(compound.testCount) where !satisfies(element, tests[index], tables) { return false }
+        return true
+    }
+
+    private mutating func satisfies(_ index: Int, _ test: FlatTest, _ tables: PlanTables) -> Bool {
+        let element = table.elements.base + index
+        let operand = tables.bytes(test.text)
+        switch test.kind {
+        case .tag: return TextSearch.equal(bytes(element.pointee.tag), operand)
+        case .id: return hasID(element, .equals, operand, tables)
+        case .className: return hasClass(element, operand)
+        case .nthChild: return element.pointee.nthChild == test.number
+        case .nthOfType: return element.pointee.nthOfType == test.number
+        case .attributeID: return hasID(element, test.match, operand, tables)
+        case .attributeHref:
+            if element.pointee.href.kind == .string, Self.matches(bytes(element.pointee.href.text), test.match, operand) { return true }
+            return hasAttribute(element, Self.bytes(of: "href"), test.match, operand)
+        case .attributeClass: return hasClassText(element, test.match, operand)
+        case .attribute: return hasAttribute(element, tables.bytes(test.name), test.match, operand)
+        }
+    }
+
+    private static func bytes(of literal: StaticString) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    }
+
+    /// An id is what the SDK named `attr_id`, or the attribute.
+    private func hasID(
+        _ element: UnsafeMutablePointer<ElementTable.Element>, _ match: Selector.Match, _ operand: UnsafeRawBufferPointer, _ tables: PlanTables
+    ) -> Bool {
+        if element.pointee.hasID, Self.matches(bytes(element.pointee.id), match, operand) { return true }
+        return hasAttribute(element, Self.bytes(of: "id"), match, operand)
+    }
+
+    private func hasAttribute(
+        _ element: UnsafeMutablePointer<ElementTable.Element>, _ name: UnsafeRawBufferPointer, _ match: Selector.Match,
+        _ operand: UnsafeRawBufferPointer
+    ) -> Bool {
+        // From the last: of two attributes with one name the last counts.
+        var index = Int(element.pointee.firstAttribute &+ element.pointee.attributeCount)
+        while index > Int(element.pointee.firstAttribute) {
+            index &-= 1
+            let attribute = table.attributes[index]
+            if TextSearch.equal(bytes(attribute.name), name) { return Self.matches(bytes(attribute.value), match, operand) }
+        }
+        return false
+    }
+
+    private static func matches(_ value: UnsafeRawBufferPointer, _ match: Selector.Match, _ operand: UnsafeRawBufferPointer) -> Bool {
+        switch match {
+        case .isPresent: return true
+        case .equals: return TextSearch.equal(value, operand)
+        default: break
+        }
+        guard operand.count > 0, operand.count <= value.count else { return false }
+        switch match {
+        case .hasPrefix: return TextSearch.equal(UnsafeRawBufferPointer(rebasing: value[..<operand.count]), operand)
+        case .hasSuffix: return TextSearch.equal(UnsafeRawBufferPointer(rebasing: value[(value.count &- operand.count)...]), operand)
+        case .contains: return TextSearch.contains(operand, in: value)
+        default: return hasWord(operand, in: value)
+        }
+    }
+
+    private static func hasWord(_ word: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        while index < text.count {
+            while index < text.count, UTF8Text.isBlank(text[index]) { index &+= 1 }
+            let start = index
+            while index < text.count, !UTF8Text.isBlank(text[index]) { index &+= 1 }
+            if index > start, TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[start..<index]), word) { return true }
+        }
+        return false
+    }
+
+    // MARK: Classes
+
+    private func hasClass(_ element: UnsafeMutablePointer<ElementTable.Element>, _ name: UnsafeRawBufferPointer) -> Bool {
+        if element.pointee.hasClassList {
+            for index in 0..<Int(element.pointee.classCount)
+            where TextSearch.equal(bytes(table.classes[Int(element.pointee.firstClass) &+ index]), name) { return true }
+            return false
+        }
+        // Classes such as `py-2.5` are written into the head undelimited: a run of pieces is the text between two dots.
+        let head = bytes(element.pointee.head)
+        var start = 0
+        while start &+ name.count <= head.count {
+            let end = start &+ name.count
+            if end == head.count || head[end] == 0x2E, TextSearch.equal(UnsafeRawBufferPointer(rebasing: head[start..<end]), name) {
+                return name.count > 0
+            }
+            while start < head.count, head[start] != 0x2E { start &+= 1 }
+            start &+= 1
+        }
+        return false
+    }
+
+    private mutating func hasClassText(
+        _ element: UnsafeMutablePointer<ElementTable.Element>, _ match: Selector.Match, _ operand: UnsafeRawBufferPointer
+    ) -> Bool {
+        if !element.pointee.hasClassList, element.pointee.head.length == 0 { return false }
+        if match == .hasWord { return operand.count > 0 && hasClass(element, operand) }
+        if !element.pointee.hasClassText { joinClasses(of: element) }
+        return Self.matches(bytes(element.pointee.classText), match, operand)
+    }
+
+    private mutating func joinClasses(of element: UnsafeMutablePointer<ElementTable.Element>) {
+        let start = arena.count
+        if element.pointee.hasClassList {
+            for index in 0..<Int(element.pointee.classCount) {
+                let name = table.classes[Int(element.pointee.firstClass) &+ index]
+                arena.reserve(Int(name.length) &+ 1)
+                if index > 0 { arena.put(0x20) }
+                arena.append(bytes(name))
+            }
+        } else {
+            arena.reserve(Int(element.pointee.head.length))
+            for byte in bytes(element.pointee.head) { arena.put(byte == 0x2E ? 0x20 : byte) }
+        }
+        element.pointee.classText = TextRange(inArena: start, length: arena.count &- start)
+        element.pointee.hasClassText = true
+    }
+}

@@ -1,0 +1,175 @@
+/// A range of a plan's byte pool.
+struct PoolRange {
+    var offset: UInt32 = 0
+    var length: UInt32 = 0
+}
+
+/// A condition as the evaluator reads it: sixteen bytes, no pointer to follow before its operands.
+struct FlatCondition {
+    enum Kind: UInt8 { case event, url, element, selector, elementTag, elementFilter, property }
+
+    var kind: Kind
+    var meaning: Operator
+    var isNegated: Bool
+    /// Which text of an element an element filter compares.
+    var elementKey: Condition.ElementKey = .text
+    /// The slot of the property; -1 where there is none.
+    var slot: Int32
+    /// Into the operands, or for a selector into the compounds.
+    var first: UInt32
+    var count: UInt32
+}
+
+/// A value that a condition compares with, prepared.
+struct FlatOperand {
+    enum Kind: UInt8 { case none, text, number, bool, like, likeIgnoringCase, pattern, range, date, relativeDate, version, versionRange }
+
+    var kind: Kind
+    /// A text's value as a number is in ``first``.
+    var isNumber = false
+    /// For a text: 1 when it is "false" in any case, 2 when "true". For a boolean: 1 and 2 likewise.
+    var truth: UInt8 = 0
+    var unit: DateText.Unit = .day
+    /// The text, a number's printed form, or the version.
+    var text = PoolRange()
+    /// The same lower-cased, or the end of a range of versions.
+    var lowered = PoolRange()
+    /// A number's bits, a lower bound, an instant, or the address of a pattern.
+    var first: UInt64 = 0
+    /// An upper bound or the later instant.
+    var second: UInt64 = 0
+
+    @inline(__always)
+    var number: Double { Double(bitPattern: first) }
+}
+
+/// A compound of a selector.
+struct FlatCompound {
+    var firstTest: UInt32
+    var testCount: UInt16
+    var isChild: Bool
+    /// The alternative ends here: this is the compound of the element itself.
+    var isLast: Bool
+}
+
+/// A simple selector.
+struct FlatTest {
+    enum Kind: UInt8 { case tag, id, className, attributeID, attributeHref, attributeClass, attribute, nthChild, nthOfType }
+
+    var kind: Kind
+    var match: Selector.Match
+    /// The value; for `nthChild` and `nthOfType` the number is in `number`.
+    var text = PoolRange()
+    var name = PoolRange()
+    var number: Int32 = 0
+}
+
+/// A property that some condition compares: bound once per event, whatever number of conditions ask for it.
+struct FlatSlot {
+    enum Kind: UInt8 {
+        /// Bound by walking over the section's fields.
+        case field
+        /// The chain's text.
+        case chain
+        /// Never set: `$elements` is no property.
+        case never
+        /// What is known of the event itself.
+        case metadata
+    }
+
+    var kind: Kind
+    /// Which section the field is in: ``PropertySource/code``; for metadata which of them.
+    var source: UInt8
+    /// Compared as text, whatever it is.
+    var isText: Bool
+    /// Lists of this name match when a member does.
+    var matchesMembers: Bool
+    var keyHash: UInt32
+    var key: PoolRange
+    /// The next slot with the same source and key; -1 at the end.
+    var next: Int32 = -1
+}
+
+/// An immutable run of plain values, owned by a plan. Copying the struct copies the pointer.
+struct Frozen<Element> {
+    let base: UnsafeMutablePointer<Element>
+    let count: Int
+
+    init(_ elements: [Element]) {
+        count = elements.count
+        base = .allocate(capacity: max(1, elements.count))
+        elements.withUnsafeBufferPointer { if let start = $0.baseAddress { base.initialize(from: start, count: $0.count) } }
+    }
+
+    func deallocate() { base.deallocate() }
+
+    @inline(__always)
+    subscript(_ index: Int) -> Element { base[index] }
+
+    var bytes: Int { count * MemoryLayout<Element>.stride }
+}
+
+/// Everything the evaluator reads, flat. Lives as long as its plan; the evaluator borrows a copy of the pointers during one call.
+struct PlanTables {
+    let conditions: Frozen<FlatCondition>
+    let operands: Frozen<FlatOperand>
+    let compounds: Frozen<FlatCompound>
+    let tests: Frozen<FlatTest>
+    let slots: Frozen<FlatSlot>
+    let pool: Frozen<UInt8>
+    /// Where fields of the event, of the person and of the groups are bound, by ``PropertySource/code`` 0…6.
+    let bindings: Frozen<BindingTable>
+    /// The slot of the event's `$current_url`; -1 where nobody asks for it.
+    let urlSlot: Int32
+    let hasChainSlot: Bool
+
+    @inline(__always)
+    func bytes(_ range: PoolRange) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: UnsafeRawPointer(pool.base) + Int(range.offset), count: Int(range.length))
+    }
+
+    func deallocate() {
+        conditions.deallocate()
+        operands.deallocate()
+        compounds.deallocate()
+        tests.deallocate()
+        slots.deallocate()
+        pool.deallocate()
+        for index in 0..<bindings.count { bindings[index].deallocate() }
+        bindings.deallocate()
+    }
+
+    var byteCount: Int {
+        conditions.bytes + operands.bytes + compounds.bytes + tests.bytes + slots.bytes + pool.bytes
+            + (0..<bindings.count).reduce(0) { $0 + bindings[$1].slots.bytes + 64 }
+    }
+}
+
+/// The slots of one section by the hash of their key: one probe for each field of the event.
+struct BindingTable {
+    /// One bit for each value of a hash's lowest nine bits that a key takes: most fields end here.
+    let filter: Frozen<UInt64>
+    /// Slots by hash; -1 where there is none. At most half full.
+    let slots: Frozen<Int32>
+    let isEmpty: Bool
+
+    init(_ keys: [(hash: UInt32, slot: Int32)]) {
+        var bits = [UInt64](repeating: 0, count: 8)
+        let capacity = max(2, keys.count * 2).nextPowerOfTwo
+        var table = [Int32](repeating: -1, count: capacity)
+        for (hash, slot) in keys {
+            bits[Int(hash >> 6 & 7)] |= 1 << UInt64(hash & 63)
+            var place = Int(hash) & (capacity - 1)
+            while table[place] >= 0 { place = (place + 1) & (capacity - 1) }
+            table[place] = slot
+        }
+        filter = Frozen(bits)
+        slots = Frozen(table)
+        isEmpty = keys.isEmpty
+    }
+
+    func deallocate() {
+        filter.deallocate()
+        slots.deallocate()
+    }
+}
