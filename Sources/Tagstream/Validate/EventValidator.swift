@@ -148,7 +148,9 @@ struct EventValidator {
                 }
             }
             if let offset = milliseconds(decoded.offset, bench) { instant = now - offset * 1000 }
-            if instant - now > 23 * 3600 * Timestamp.second { instant = now }
+            // Offline, where a record has no time of its own, there is no "now" to be ahead of.
+            let knowsNow = captured != nil || record.timestamp >= 0
+            if knowsNow, instant - now > 23 * 3600 * Timestamp.second { instant = now }
         }
         // Years outside 0…9999 cannot be written: 1970-01-01, as the gateway does.
         if instant < -62_167_219_200_000_000 || instant >= 253_402_300_800_000_000 { instant = 0 }

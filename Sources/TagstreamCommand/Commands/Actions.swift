@@ -45,7 +45,7 @@ struct Actions: ParsableCommand {
         }
 
         private func milliseconds() throws -> Int64 {
-            guard let now else { return 0 }
+            guard let now else { return -1 }
             var text = now
             guard let micros = text.withUTF8({ Timestamp.parse(UnsafeRawBufferPointer($0)) }) else {
                 throw Failure(.usage, "--now is \"\(now)\", expected a timestamp such as 2026-01-15T12:00:00Z")
