@@ -278,18 +278,21 @@ public struct GroupMetadata: ~Copyable {
 }
 
 extension Client {
-    /// How many partitions a topic has, by its metadata.
+    /// How many partitions a topic has, by the cluster's metadata.
+    ///
+    /// Asks for all topics: a producer's question about one topic would create it on a cluster that does so on demand, with whatever
+    /// number of partitions that cluster likes.
     func partitionCount(of topic: String, timeout milliseconds: Int32) throws(KafkaError) -> Int32 {
-        let handle = rd_kafka_topic_new(handle, topic, nil)
-        defer { rd_kafka_topic_destroy(handle) }
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        try KafkaError.check(rd_kafka_metadata(self.handle, 0, handle, &metadata, milliseconds), "ask for the partitions of \"\(topic)\"")
+        try KafkaError.check(rd_kafka_metadata(handle, 1, nil, &metadata, milliseconds), "ask for the partitions of \"\(topic)\"")
         defer { rd_kafka_metadata_destroy(metadata) }
-        guard let found = metadata?.pointee, found.topic_cnt == 1 else {
-            throw KafkaError(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "find the topic \"\(topic)\"")
+        if let found = metadata?.pointee {
+            for index in 0..<Int(found.topic_cnt) where strcmp(found.topics[index].topic, topic) == 0 {
+                try KafkaError.check(found.topics[index].err, "find the topic \"\(topic)\"")
+                return found.topics[index].partition_cnt
+            }
         }
-        try KafkaError.check(found.topics[0].err, "find the topic \"\(topic)\"")
-        return found.topics[0].partition_cnt
+        throw KafkaError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "find the topic \"\(topic)\"")
     }
 }
 

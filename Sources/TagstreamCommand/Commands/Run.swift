@@ -1,0 +1,136 @@
+import ArgumentParser
+import Foundation
+import Kafka
+import Logging
+import ServiceLifecycle
+import Tagstream
+import Worker
+
+/// `tagstream run`: a worker.
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a worker: tag the events of a Kafka cluster until it is stopped.",
+        discussion: """
+            Reads the input topics as a member of the consumer group, and writes rows, matches and dead letters in the same \
+            transactions as its offsets. Start as many workers as there are partitions to share; give each its own --slot. SIGTERM \
+            and SIGINT commit what is in hand and stop.
+
+              tagstream run --brokers localhost:9092 --from earliest
+              tagstream run --config tagstream.yaml --slot 3 --lanes 4
+              tagstream run --brokers localhost:9092 --catalogue Examples/actions.yaml --input my_events --exit-at-end
+
+            Exit codes: 0 stopped or at the end; 1 the catalogue file has actions that cannot be evaluated; 2 wrong use; 3 Kafka \
+            cannot be used; 4 another worker has taken this slot.
+            """
+    )
+
+    @OptionGroup var cluster: ClusterOptions
+
+    @Option(help: "A topic to read. Repeatable. Default: events_raw.")
+    var input: [String] = []
+
+    @Option(help: "Teams and actions from this file instead of the catalogue's topic.")
+    var catalogue: String?
+
+    @Option(help: "Threads, each with a consumer and a producer of its own.")
+    var lanes: Int?
+
+    @Option(help: "This worker's ordinal in the deployment; its transactional ids are made of it.")
+    var slot: Int?
+
+    @Option(help: "The consumer group.")
+    var group: String?
+
+    @Option(help: "Where to begin in partitions without a committed offset: earliest or latest. Needed at the first start only.")
+    var from: String?
+
+    @Flag(help: "Stop once every partition has been read up to where it ended at the start.")
+    var exitAtEnd = false
+
+    @Flag(help: "Log as JSON lines.")
+    var json = false
+
+    @Option(help: "debug, info, notice, warning or error.")
+    var logLevel = "info"
+
+    func run() async throws {
+        try await reportingFailures {
+            let configuration = try settings().worker()
+            let logger = try LoggerFactory.make(json: json, level: logLevel)
+            let worker = Worker(configuration, logger: logger)
+            do {
+                try await Self.serve(worker, logger)
+            } catch {
+                throw Self.failure(of: error)
+            }
+            let sum = worker.statistics
+            printError("\(sum.committed.input) records in \(sum.commits) transactions: " + Summary.outcomes(sum.committed))
+        }
+    }
+
+    /// Runs the worker with the signals that an orchestrator sends.
+    static func serve(_ worker: Worker, _ logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        )
+        configuration.maximumGracefulShutdownDuration = nil
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// An error of the worker as a message with an exit code.
+    static func failure(of error: any Error) -> any Error {
+        switch error {
+        case let failure as LaneFailure: Failure(failure.isFenced ? .fenced : .kafka, failure.description)
+        case let error as KafkaError where error.isOffsetLost:
+            Failure(
+                .kafka, "\(error.description). Hint: a partition has no committed offset, or it has been deleted: start once with "
+                    + "--from earliest or --from latest"
+            )
+        case let error as KafkaError: Failure(.kafka, error.description)
+        case let problem as ConfigurationProblem: Failure(.usage, problem.description)
+        case let problem as CatalogueProblem: Failure(.kafka, problem.description)
+        default: error
+        }
+    }
+
+    private func settings() throws -> Settings {
+        var settings = try cluster.settings()
+        if !input.isEmpty { settings.inputs = input }
+        if let catalogue { settings.catalogueFile = catalogue }
+        if let group { settings.group = group }
+        if let lanes {
+            guard 1...64 ~= lanes else { throw Failure(.usage, "--lanes is \(lanes), expected 1 to 64") }
+            settings.lanes = lanes
+        }
+        if let slot {
+            guard 0...9999 ~= slot else { throw Failure(.usage, "--slot is \(slot), expected 0 to 9999") }
+            settings.slot = slot
+        }
+        if let from {
+            guard let reset = Consumer.Options.Reset(rawValue: from) else {
+                throw Failure(.usage, "--from is \"\(from)\", expected earliest or latest")
+            }
+            settings.from = reset
+        }
+        settings.lane.exitsAtEnd = exitAtEnd
+        return settings
+    }
+}
+
+/// Sentences about outcomes that several commands print.
+enum Summary {
+    /// `88 tagged with 120 matches, 3 ignored, 2 dead letters (2 invalid_json)`
+    static func outcomes(_ counts: OutcomeCounts) -> String {
+        var text = "\(counts.tagged) tagged with \(counts.matches) matches"
+        if counts.ignored > 0 {
+            let reasons = counts.ignoredReasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
+            text += ", \(counts.ignored) ignored (\(reasons))"
+        }
+        if counts.deadLetters > 0 {
+            let reasons = counts.deadLetterReasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
+            text += ", \(counts.deadLetters) dead letters (\(reasons))"
+        }
+        return text
+    }
+}

@@ -1,0 +1,228 @@
+import Foundation
+import Kafka
+import Tagstream
+import Worker
+
+/// A worker's settings, from the configuration file, the environment and flags: in this order, the later wins.
+///
+/// The file is YAML or JSON. Every key is in ``keys``, with its type and default; a key that is not is a mistake.
+struct Settings {
+    var brokers = ProcessInfo.processInfo.environment["TAGSTREAM_BROKERS"] ?? ""
+    var properties: [String: String] = [:]
+    var application = "tagstream"
+    var group = "tagstream"
+    var lanes = 1
+    var slot = 0
+    var inputs = ["events_raw"]
+    var tagged = "events_tagged"
+    var matches = "action_matches"
+    var deadLetters = "events_dead_letter"
+    var catalogueTopic = "tagstream_catalogue"
+    var catalogueFile: String?
+    var from: Consumer.Options.Reset?
+    var instanceID: String?
+    var memory = 512 << 20
+    var transactionTimeout = 15_000
+    var lane = Lane<KafkaDoors>.Configuration()
+
+    /// One key of the configuration file.
+    struct Key: Sendable {
+        var name: String
+        /// `type, default, range`, as the reference shows it.
+        var meaning: String
+        var set: @Sendable (inout Settings, JSONTree) throws -> Void
+    }
+
+    /// All keys. Besides these, `kafka.NAME` passes a property on to librdkafka.
+    static let keys: [Key] = [
+        text("brokers", "host:port, several separated by commas; required", \.brokers),
+        text("application", "text, tagstream: first part of the transactional ids; one per deployment", \.application),
+        text("group", "text, tagstream: the consumer group", \.group),
+        number("lanes", "whole number, 1, 1…64: threads, each with a consumer and a producer", \.lanes, 1...64),
+        number("slot", "whole number, 0, 0…9999: this worker's ordinal; two workers with one slot fence each other", \.slot, 0...9999),
+        Key(name: "input.topics", meaning: "list of texts, [events_raw]: the topics to read") { settings, value in
+            guard case .array(let list) = value, !list.isEmpty, list.allSatisfy({ $0.text?.isEmpty == false }) else {
+                throw Mistake(value, "a list of topic names")
+            }
+            settings.inputs = list.compactMap(\.text)
+        },
+        Key(name: "input.from", meaning: "earliest or latest, none: where to begin in a partition without a committed offset") {
+            guard let from = $1.text.flatMap(Consumer.Options.Reset.init) else { throw Mistake($1, "earliest or latest") }
+            $0.from = from
+        },
+        Key(name: "input.static_member", meaning: "text, none: group.instance.id of a static member; the lane's number is appended") {
+            guard let text = $1.text, !text.isEmpty else { throw Mistake($1, "a text") }
+            $0.instanceID = text
+        },
+        text("output.tagged", "text, events_tagged: topic of the tagged rows", \.tagged),
+        text("output.matches", "text, action_matches: topic of the matches", \.matches),
+        text("output.dead_letters", "text, events_dead_letter: topic of the dead letters", \.deadLetters),
+        number(
+            "output.max_bytes", "bytes, 960000, 1000…100000000: a larger row becomes a dead letter", \.lane.limits.outputBytes,
+            1000...100_000_000
+        ),
+        text("catalogue.topic", "text, tagstream_catalogue: where teams and actions come from", \.catalogueTopic),
+        Key(name: "catalogue.file", meaning: "path, none: teams and actions from a file instead of the topic") {
+            guard let text = $1.text, !text.isEmpty else { throw Mistake($1, "a path") }
+            $0.catalogueFile = text
+        },
+        number(
+            "transaction.max_records", "whole number, 10000, 1…1000000: records after which a transaction is committed",
+            \.lane.transactionRecords, 1...1_000_000
+        ),
+        number(
+            "transaction.max_bytes", "bytes, 16777216, 1024…1073741824: input and output after which a transaction is committed",
+            \.lane.transactionBytes, 1024...1_073_741_824
+        ),
+        Key(name: "transaction.max_ms", meaning: "milliseconds, 250, 1…10000: time after which a transaction is committed") {
+            $0.lane.transactionMilliseconds = Int64(try whole($1, 1...10_000))
+        },
+        number(
+            "transaction.timeout_ms", "milliseconds, 15000, 1000…40000: after which the broker ends a transaction that nobody ends",
+            \.transactionTimeout, 1000...40_000
+        ),
+        number("limits.value_bytes", "bytes, 1048576, 1…67108864: a larger record becomes a dead letter", \.lane.limits.valueBytes, 1...67_108_864),
+        number("limits.depth", "levels, 64, 2…64: deeper nesting becomes a dead letter", \.lane.limits.depth, 2...64),
+        number("limits.keys", "whole number, 4096, 1…1000000: more keys become a dead letter", \.lane.limits.keys, 1...1_000_000),
+        number("limits.key_bytes", "bytes, 1024, 1…65535: a longer key becomes a dead letter", \.lane.limits.keyBytes, 1...65_535),
+        number("limits.headers", "whole number, 256, 0…10000: more Kafka headers become a dead letter", \.lane.limits.headers, 0...10_000),
+        Key(name: "ignored.keep", meaning: "true or false, false: keep ignored records among the dead letters") {
+            guard case .bool(let keeps) = $1 else { throw Mistake($1, "true or false") }
+            $0.lane.keepsIgnored = keeps
+        },
+        number(
+            "memory_bytes", "bytes, 536870912, 16777216…: what librdkafka's queues may hold, all lanes together", \.memory,
+            16 << 20...1 << 40
+        ),
+    ]
+
+    /// A value that a key does not take.
+    struct Mistake: Error {
+        var found: String
+        var expected: String
+
+        init(_ value: JSONTree, _ expected: String) {
+            found = value.jsonText
+            self.expected = expected
+        }
+    }
+
+    // MARK: Reading
+
+    /// Reads a file over the present values.
+    mutating func read(_ path: String) throws {
+        let tree = try DefinitionFile.tree(path)
+        guard case .object = tree else {
+            throw Failure(.usage, "\"\(path)\" holds \(tree.kindName), expected an object of settings")
+        }
+        try read(tree, prefix: "", path)
+    }
+
+    private mutating func read(_ tree: JSONTree, prefix: String, _ path: String) throws {
+        guard case .object(let members) = tree else { return }
+        for member in members {
+            let name = prefix + member.key
+            if name == "kafka" {
+                try readProperties(member.value, path)
+            } else if let key = Self.keys.first(where: { $0.name == name }) {
+                do {
+                    try key.set(&self, member.value)
+                } catch let mistake as Mistake {
+                    throw Failure(.usage, "\"\(path)\": \(name) is \(mistake.found), expected \(mistake.expected) (\(key.meaning))")
+                }
+            } else if Self.keys.contains(where: { $0.name.hasPrefix(name + ".") }), case .object = member.value {
+                try read(member.value, prefix: name + ".", path)
+            } else {
+                let known = Self.keys.map(\.name).joined(separator: ", ")
+                throw Failure(.usage, "\"\(path)\": \(name) is no setting, expected one of \(known), or kafka")
+            }
+        }
+    }
+
+    private mutating func readProperties(_ tree: JSONTree, _ path: String) throws {
+        guard case .object(let members) = tree else {
+            throw Failure(.usage, "\"\(path)\": kafka is \(tree.kindName), expected an object of librdkafka's properties")
+        }
+        for member in members {
+            switch member.value {
+            case .string(let text): properties[member.key] = text
+            case .number(_, let text): properties[member.key] = text
+            case .bool(let value): properties[member.key] = value ? "true" : "false"
+            default: throw Failure(.usage, "\"\(path)\": kafka.\(member.key) is \(member.value.kindName), expected a text, number or boolean")
+            }
+        }
+    }
+
+    /// Takes over `NAME=VALUE` texts of `--kafka`.
+    mutating func addProperties(_ texts: [String]) throws {
+        for text in texts {
+            guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+                throw Failure(.usage, "--kafka is \"\(text)\", expected NAME=VALUE with one of librdkafka's properties")
+            }
+            properties[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+    }
+
+    // MARK: Use
+
+    /// The cluster's part, checked by librdkafka itself.
+    func client() throws -> ClientConfiguration {
+        do {
+            return try ClientConfiguration(brokers: brokers, properties: properties)
+        } catch let problem as ConfigurationProblem {
+            throw Failure(.usage, brokers.isEmpty ? "no brokers: use --brokers host:port, TAGSTREAM_BROKERS or the configuration file" : "\(problem)")
+        }
+    }
+
+    /// Everything, as the worker takes it.
+    func worker() throws -> WorkerConfiguration {
+        var worker = WorkerConfiguration(client: try client())
+        worker.application = application
+        worker.group = group
+        worker.lanes = lanes
+        worker.slot = slot
+        worker.inputs = inputs
+        worker.tagged = tagged
+        worker.matches = matches
+        worker.deadLetters = deadLetters
+        worker.reset = from
+        worker.instanceID = instanceID
+        worker.queueBytes = memory
+        worker.transactionTimeout = transactionTimeout
+        worker.lane = lane
+        if let catalogueFile {
+            let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
+            if definitions.report() { throw Failure(.no, "\"\(catalogueFile)\" has actions that cannot be evaluated") }
+            guard definitions.namesTeams else {
+                throw Failure(.usage, "\"\(catalogueFile)\" has no \"teams\", expected at least one with \"id\" and \"api_token\"")
+            }
+            var catalogue = definitions.catalogue()
+            worker.catalogue = .fixed(catalogue.snapshot())
+        } else {
+            worker.catalogue = .topic(catalogueTopic)
+        }
+        return worker
+    }
+
+    // MARK: Kinds of keys
+
+    private static func text(_ name: String, _ meaning: String, _ path: any WritableKeyPath<Settings, String> & Sendable) -> Key {
+        Key(name: name, meaning: meaning) { settings, value in
+            guard let text = value.text, !text.isEmpty else { throw Mistake(value, "a text") }
+            settings[keyPath: path] = text
+        }
+    }
+
+    private static func number(
+        _ name: String, _ meaning: String, _ path: any WritableKeyPath<Settings, Int> & Sendable, _ range: ClosedRange<Int>
+    ) -> Key {
+        Key(name: name, meaning: meaning) { settings, value in settings[keyPath: path] = try whole(value, range) }
+    }
+
+    private static func whole(_ value: JSONTree, _ range: ClosedRange<Int>) throws -> Int {
+        guard let number = value.integer, range.contains(Int(number)) else {
+            throw Mistake(value, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return Int(number)
+    }
+}
