@@ -21,7 +21,7 @@ struct TagstreamCommand: AsyncParsableCommand {
             slot.
             """,
         version: version,
-        subcommands: [Run.self, Apply.self, Topics.self, Match.self, Actions.self]
+        subcommands: [Demo.self, Run.self, Apply.self, Topics.self, Match.self, Actions.self]
     )
 
     /// The version of this build; CHANGELOG.md says what is in it.
