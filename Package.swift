@@ -65,6 +65,11 @@ let package = Package(
         .target(name: "TestKit", dependencies: ["Tagstream", "Worker"], path: "Tests/TestKit", swiftSettings: settings),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka"], swiftSettings: settings),
         .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["TagstreamCommand", "Tagstream", "Worker", "Kafka"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["Kafka", "Tagstream", "Worker", "TestKit"], swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx17

@@ -45,6 +45,43 @@ public struct Admin: ~Copyable {
         }
     }
 
+    /// What the cluster says of a topic.
+    public struct Description: Sendable, Equatable {
+        /// The topic's name.
+        public var name: String
+        /// For every partition, by number: the broker that leads it (-1 for none) and how many replicas it has.
+        public var partitions: [Partition]
+
+        /// One partition.
+        public struct Partition: Sendable, Equatable {
+            /// The leading broker's id, or -1.
+            public var leader: Int32
+            /// How many replicas.
+            public var replicas: Int
+        }
+    }
+
+    /// All topics of the cluster, by name.
+    public func describe(timeout milliseconds: Int32) throws(KafkaError) -> [Description] {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        try KafkaError.check(rd_kafka_metadata(client.handle, 1, nil, &metadata, milliseconds), "describe the topics")
+        defer { rd_kafka_metadata_destroy(metadata) }
+        guard let found = metadata?.pointee else { return [] }
+        let topics = (0..<Int(found.topic_cnt)).map { index in
+            let topic = found.topics[index]
+            var partitions = [Description.Partition](
+                repeating: Description.Partition(leader: -1, replicas: 0), count: Int(topic.partition_cnt)
+            )
+            for index in partitions.indices {
+                let partition = topic.partitions[index]
+                guard partitions.indices.contains(Int(partition.id)) else { continue }
+                partitions[Int(partition.id)] = Description.Partition(leader: partition.leader, replicas: Int(partition.replica_cnt))
+            }
+            return Description(name: String(cString: topic.topic), partitions: partitions)
+        }
+        return topics.sorted { $0.name < $1.name }
+    }
+
     /// Creates topics; returns for every one nil, or why it was not created. One that exists already is such a reason
     /// (``KafkaError/isTopicAlreadyThere``).
     public func create(_ topics: [NewTopic], timeout milliseconds: Int32) throws(KafkaError) -> [KafkaError?] {

@@ -47,6 +47,8 @@ public struct Consumer: ~Copyable {
     }
 
     let client: Client
+    /// What ``pause(_:)`` has paused. Cleared by every assignment: a pause does not outlive one (#5591).
+    private var paused: Set<TopicPartition> = []
 
     /// Makes a consumer; it connects when it subscribes.
     public init(
@@ -117,7 +119,8 @@ public struct Consumer: ~Copyable {
     /// Takes partitions, either as the answer to ``Rebalance/assigned(_:)`` or, without a group's say, for a reader of its own.
     ///
     /// - Parameter offsets: where to begin; nil for the committed offset.
-    public func assign(_ partitions: [TopicPartition: Int64?]) throws(KafkaError) {
+    public mutating func assign(_ partitions: [TopicPartition: Int64?]) throws(KafkaError) {
+        paused.removeAll()
         let list = PartitionList(partitions.keys.sorted())
         for index in 0..<Int(list.handle.pointee.cnt) {
             let entry = list.handle.pointee.elems[index]
@@ -128,7 +131,8 @@ public struct Consumer: ~Copyable {
     }
 
     /// Gives all partitions back: the answer to a revoke or a loss.
-    public func unassign() throws(KafkaError) {
+    public mutating func unassign() throws(KafkaError) {
+        paused.removeAll()
         try KafkaError.check(rd_kafka_assign(client.handle, nil), "give the partitions back")
     }
 
@@ -209,6 +213,23 @@ public struct Consumer: ~Copyable {
             }
         }
         if let failure { throw failure }
+    }
+
+    /// Stops reading from partitions until they are resumed or assigned anew.
+    public mutating func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
+        let list = PartitionList(partitions)
+        try KafkaError.check(rd_kafka_pause_partitions(client.handle, list.handle), "pause \(partitions.count) partitions")
+        paused.formUnion(partitions)
+    }
+
+    /// Reads on from partitions that were paused. Those that were not are left out: resuming one of them rewinds it in versions before
+    /// 2.4.0 (#4636).
+    public mutating func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
+        let resumable = partitions.filter { paused.contains($0) }
+        guard !resumable.isEmpty else { return }
+        let list = PartitionList(resumable)
+        try KafkaError.check(rd_kafka_resume_partitions(client.handle, list.handle), "resume \(resumable.count) partitions")
+        paused.subtract(resumable)
     }
 
     // MARK: Asking the broker

@@ -2,7 +2,7 @@ internal import CLibrdkafka
 
 /// A record whose delivery failed, by what the caller named it.
 public struct FailedDelivery: Sendable {
-    /// The `label` that was given to ``TransactionalProducer/produce(to:partition:key:value:headers:label:)``.
+    /// The `label` that was given to ``TransactionalProducer/produce(to:partition:key:value:headers:timestamp:label:)``.
     public var label: Int
     /// Why.
     public var error: KafkaError
@@ -142,12 +142,15 @@ public struct TransactionalProducer: ~Copyable {
 
     /// Hands a record over; key, value and headers are copied.
     ///
-    /// - Parameter label: comes back with ``failedDelivery``.
+    /// - Parameters:
+    ///   - timestamp: milliseconds since 1970; nil for the time of the call.
+    ///   - label: comes back with ``failedDelivery``.
     /// - Throws: ``KafkaError/isQueueFull`` (poll and repeat), ``KafkaError/isTooLarge`` (it will never fit).
     public mutating func produce(
-        to topic: Topic, partition: Int32, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: [Header], label: Int
+        to topic: Topic, partition: Int32, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: [Header],
+        timestamp: Int64? = nil, label: Int
     ) throws(KafkaError) {
-        if headers.count + 6 > partCapacity { growParts(to: headers.count + 6) }
+        if headers.count + 7 > partCapacity { growParts(to: headers.count + 7) }
         let parts = parts
         var count = 0
         func add(_ kind: rd_kafka_vtype_t) -> UnsafeMutablePointer<rd_kafka_vu_t> {
@@ -159,6 +162,7 @@ public struct TransactionalProducer: ~Copyable {
         add(RD_KAFKA_VTYPE_PARTITION).pointee.u.i32 = partition
         add(RD_KAFKA_VTYPE_MSGFLAGS).pointee.u.i = Int32(RD_KAFKA_MSG_F_COPY)
         add(RD_KAFKA_VTYPE_OPAQUE).pointee.u.ptr = UnsafeMutableRawPointer(bitPattern: label)
+        if let timestamp { add(RD_KAFKA_VTYPE_TIMESTAMP).pointee.u.i64 = timestamp }
         if let key {
             let part = add(RD_KAFKA_VTYPE_KEY)
             // An empty key is not null: any address will do, nothing is read from it.

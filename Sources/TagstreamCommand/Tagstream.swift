@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The command line. Every command is a file in `Commands/`; what several of them need lies beside it.
 @main
@@ -23,6 +24,22 @@ struct TagstreamCommand: AsyncParsableCommand {
         version: version,
         subcommands: [Demo.self, Run.self, Apply.self, Topics.self, Match.self, Actions.self]
     )
+
+    /// Runs the command. Wrong use exits with 2, as `--help` documents; ArgumentParser's own code for it is 64.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            printError(fullMessage(for: error))
+            Foundation.exit(Failure.Code.usage.rawValue)
+        }
+    }
 
     /// The version of this build; CHANGELOG.md says what is in it.
     static let version = "0.1.0"

@@ -16,7 +16,7 @@ public struct CatalogueReader: ~Copyable {
     public init(
         _ configuration: ClientConfiguration, topic: String, group: String, notices: @escaping NoticeHandler = { _ in }
     ) throws {
-        let consumer = try Consumer(configuration, Consumer.Options(group: group, queueBytes: 16 << 20), notices: notices)
+        var consumer = try Consumer(configuration, Consumer.Options(group: group, queueBytes: 16 << 20), notices: notices)
         let partitions = try consumer.partitionCount(of: topic, timeout: 10_000)
         guard partitions == 1 else {
             throw CatalogueProblem("the catalogue's topic \"\(topic)\" has \(partitions) partitions, expected 1, so that offsets order changes")

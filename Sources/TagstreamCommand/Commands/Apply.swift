@@ -49,7 +49,7 @@ struct Apply: AsyncParsableCommand {
             do {
                 try publish(definitions, settings)
             } catch {
-                throw Run.failure(of: error)
+                throw Run.failure(of: error, brokers: settings.brokers)
             }
             if isRefused { throw ExitCode(Failure.Code.no.rawValue) }
         }

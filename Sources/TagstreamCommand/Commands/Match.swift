@@ -93,15 +93,7 @@ struct OfflineRun: ~Copyable {
     }
 
     /// What happened, in one line for a human.
-    var summary: String {
-        var text = "\(counts.input) events: \(counts.tagged) tagged with \(counts.matches) matches"
-        if counts.ignored > 0 { text += ", \(counts.ignored) ignored" }
-        if counts.deadLetters > 0 {
-            let reasons = counts.deadLetterReasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
-            text += ", \(counts.deadLetters) dead letters (\(reasons))"
-        }
-        return text
-    }
+    var summary: String { "\(counts.input) events: " + Summary.outcomes(counts) }
 
     /// Processes what was added and writes what comes out.
     mutating func flush() {

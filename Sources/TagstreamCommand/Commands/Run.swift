@@ -47,7 +47,7 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Stop once every partition has been read up to where it ended at the start.")
     var exitAtEnd = false
 
-    @Flag(help: "Log as JSON lines.")
+    @Flag(help: "Log as JSON lines, and print a summary as one JSON object in the end.")
     var json = false
 
     @Option(help: "debug, info, notice, warning or error.")
@@ -61,10 +61,14 @@ struct Run: AsyncParsableCommand {
             do {
                 try await Self.serve(worker, logger)
             } catch {
-                throw Self.failure(of: error)
+                throw Self.failure(of: error, brokers: configuration.client.brokers)
             }
             let sum = worker.statistics
-            printError("\(sum.committed.input) records in \(sum.commits) transactions: " + Summary.outcomes(sum.committed))
+            if json {
+                print(Summary.json(sum))
+            } else {
+                printError("\(sum.committed.input) records in \(sum.commits) transactions: " + Summary.outcomes(sum.committed))
+            }
         }
     }
 
@@ -79,7 +83,9 @@ struct Run: AsyncParsableCommand {
     }
 
     /// An error of the worker as a message with an exit code.
-    static func failure(of error: any Error) -> any Error {
+    ///
+    /// - Parameter brokers: the cluster's address, for errors that say it cannot be reached.
+    static func failure(of error: any Error, brokers: String) -> any Error {
         switch error {
         case let failure as LaneFailure: Failure(failure.isFenced ? .fenced : .kafka, failure.description)
         case let error as KafkaError where error.isOffsetLost:
@@ -87,6 +93,10 @@ struct Run: AsyncParsableCommand {
                 .kafka, "\(error.description). Hint: a partition has no committed offset, or it has been deleted: start once with "
                     + "--from earliest or --from latest"
             )
+        case let error as KafkaError where error.remedy == .retry:
+            Failure(.kafka, "\(error.description). Hint: is a broker listening at \(brokers)?")
+        case let error as KafkaError where error.isUnknownTopic:
+            Failure(.kafka, "\(error.description). Hint: tagstream topics create --brokers \(brokers)")
         case let error as KafkaError: Failure(.kafka, error.description)
         case let problem as ConfigurationProblem: Failure(.usage, problem.description)
         case let problem as CatalogueProblem: Failure(.kafka, problem.description)
@@ -132,5 +142,23 @@ enum Summary {
             text += ", \(counts.deadLetters) dead letters (\(reasons))"
         }
         return text
+    }
+
+    /// What a worker has done, as one JSON object.
+    static func json(_ sum: LaneStatistics) -> String {
+        func object(_ reasons: [(reason: String, count: Int)]) -> JSONTree {
+            .object(reasons.map { .init(key: $0.reason, value: .number(Int64($0.count))) })
+        }
+        return JSONTree.object([
+            .init(key: "records", value: .number(Int64(sum.committed.input))),
+            .init(key: "tagged", value: .number(Int64(sum.committed.tagged))),
+            .init(key: "matches", value: .number(Int64(sum.committed.matches))),
+            .init(key: "dead_letters", value: object(sum.committed.deadLetterReasons)),
+            .init(key: "ignored", value: object(sum.committed.ignoredReasons)),
+            .init(key: "transactions", value: .number(Int64(sum.commits))),
+            .init(key: "aborts", value: .number(Int64(sum.aborts))),
+            .init(key: "recoveries", value: .number(Int64(sum.recoveries))),
+            .init(key: "rebalances", value: .number(Int64(sum.rebalances))),
+        ]).jsonText
     }
 }

@@ -43,7 +43,7 @@ struct Topics: ParsableCommand {
                 do {
                     try create(settings)
                 } catch {
-                    throw Run.failure(of: error)
+                    throw Run.failure(of: error, brokers: settings.brokers)
                 }
             }
         }

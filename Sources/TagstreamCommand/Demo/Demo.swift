@@ -43,7 +43,7 @@ struct Demo: AsyncParsableCommand {
             do {
                 try await play(feed, definitions)
             } catch {
-                throw Run.failure(of: error)
+                throw Run.failure(of: error, brokers: "the embedded cluster")
             }
         }
     }

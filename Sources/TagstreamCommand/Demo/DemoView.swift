@@ -77,7 +77,7 @@ final class DemoView: Sendable {
     /// Reads some of what the worker wrote, as any consumer of the topics would.
     static func showSamples(_ client: ClientConfiguration, _ settings: Settings, partitions: Int32) throws {
         print("\n7. Some of what a consumer of the topics reads:\n")
-        let reader = try Consumer(client, Consumer.Options(group: "tagstream-demo-reader", reset: .earliest))
+        var reader = try Consumer(client, Consumer.Options(group: "tagstream-demo-reader", reset: .earliest))
         defer { reader.close() }
         for topic in [settings.tagged, settings.matches, settings.deadLetters] {
             let all = (0..<partitions).map { TopicPartition(topic, $0) }

@@ -1,0 +1,83 @@
+import Foundation
+import Tagstream
+import Testing
+import Worker
+
+@testable import TagstreamCommand
+
+/// The repository's root, from this file's place in it.
+let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+/// Writes a temporary file, hands its path over and removes it.
+func withFile<Result>(_ content: String, suffix: String = ".yaml", _ body: (String) throws -> Result) throws -> Result {
+    let path = NSTemporaryDirectory() + UUID().uuidString + suffix
+    try content.write(toFile: path, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try body(path)
+}
+
+@Suite struct `A worker's settings` {
+    @Test func `are their defaults in the reference file`() throws {
+        var settings = Settings()
+        settings.brokers = ""
+        try settings.read(root + "/Examples/tagstream.reference.yaml")
+        var defaults = Settings()
+        defaults.brokers = "localhost:9092"
+        #expect(String(describing: settings) == String(describing: defaults))
+    }
+
+    @Test func `are all named in the reference file`() throws {
+        let text = try String(contentsOfFile: root + "/Examples/tagstream.reference.yaml", encoding: .utf8)
+        for key in Settings.keys {
+            let last = String(key.name.split(separator: ".").last ?? "")
+            #expect(text.contains(last + ":"), "\(key.name) is missing from the reference")
+        }
+    }
+
+    @Test func `need nothing but brokers`() throws {
+        var settings = Settings()
+        try settings.read(root + "/Examples/tagstream.minimal.yaml")
+        let worker = try settings.worker()
+        #expect(worker.client.brokers == "localhost:9092")
+        #expect(worker.lanes == 1)
+    }
+
+    @Test(arguments: [
+        ("lanes: 0", "lanes is 0, expected a whole number from 1 to 64"),
+        ("lanes: two", "lanes is \"two\", expected a whole number from 1 to 64"),
+        ("input: {from: start}", "input.from is \"start\", expected earliest or latest"),
+        ("input: {topics: []}", "input.topics is [], expected a list of topic names"),
+        ("outputs: {}", "outputs is no setting, expected one of brokers"),
+        ("output: {tags: x}", "output.tags is no setting"),
+        ("kafka: [a]", "kafka is a list, expected an object"),
+        ("- a", "holds a list, expected an object of settings"),
+        ("a: &x 1", "an anchor (&name), expected none"),
+        ("a: [", "as YAML"),
+    ])
+    func `that are wrong are named with what was found and expected`(text: String, message: String) throws {
+        try withFile(text) { path in
+            var settings = Settings()
+            let failure = #expect(throws: Failure.self) { try settings.read(path) }
+            #expect(failure?.description.contains(message) == true, "\(failure?.description ?? "")")
+            #expect(failure?.code == .usage)
+        }
+    }
+
+    @Test func `pass librdkafka's properties through, except the reserved ones`() throws {
+        try withFile("brokers: b:1\nkafka: {security.protocol: ssl, linger.ms: 20, enable.ssl.certificate.verification: false}") { path in
+            var settings = Settings()
+            try settings.read(path)
+            #expect(settings.properties["security.protocol"] == "ssl")
+            #expect(settings.properties["linger.ms"] == "20")
+            #expect(settings.properties["enable.ssl.certificate.verification"] == "false")
+            try settings.addProperties(["isolation.level=read_uncommitted"])
+            let failure = #expect(throws: Failure.self) { try settings.client() }
+            #expect(failure?.description.contains("\"isolation.level\" cannot be set") == true)
+        }
+    }
+
+    @Test func `refuse a property without a value`() {
+        var settings = Settings()
+        #expect(throws: Failure.self) { try settings.addProperties(["linger.ms"]) }
+    }
+}
