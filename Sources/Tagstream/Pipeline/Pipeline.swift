@@ -50,7 +50,7 @@ public struct Pipeline: ~Copyable {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(let event):
-            matcher.match(event.decoded.event, on: &bench, with: snapshot.teams[event.team].plan, into: &actions)
+            matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
             try encode(event, from: record, at: index, under: snapshot, into: &out)
             out.counts.duplicateKeys &+= decoded.duplicateKeys
         }

@@ -5,6 +5,8 @@
 final class Condition: Sendable {
     /// What is tested.
     let test: Test
+    /// The same, flat.
+    let parts: FlatParts
     /// The same bytes for two conditions that test the same.
     let identity: [UInt8]
     /// A hash of ``identity``.
@@ -34,6 +36,7 @@ final class Condition: Sendable {
 
     init(_ test: Test) {
         self.test = test
+        parts = FlatParts(test)
         var writer = IdentityWriter()
         writer.write(test)
         identity = writer.bytes

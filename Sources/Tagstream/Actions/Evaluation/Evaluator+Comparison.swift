@@ -3,13 +3,8 @@ import CRE2
 extension Evaluator {
     /// Whether a filter on a property holds.
     mutating func evaluateProperty(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
-        let subject = subject(condition.slot, tables)
-        let slot = tables.slots[Int(condition.slot)]
-        if slot.isText, subject.pointee.kind != .string, subject.pointee.kind.rawValue > Value.Kind.null.rawValue {
-            _ = text(subject)
-            subject.pointee.kind = .string
-        }
-        return compare(subject, condition, matchesMembers: slot.matchesMembers, tables)
+        let subject = textSubject(condition.slot, tables)
+        return compare(subject, condition, matchesMembers: tables.slots.base[Int(condition.slot)].matchesMembers, tables)
     }
 
     /// Whether a subject satisfies a comparison, its negation included.
@@ -32,7 +27,7 @@ extension Evaluator {
         case .isSet: return .isTrue
         case .exact:
             if matchesMembers, subject.pointee.kind == .array { return Outcome(anyMemberEquals(subject.pointee, operands, count, tables)) }
-            return Outcome(equals(subject, operands, count, tables))
+            return Outcome(equals(subject, operands, count, sorted: Int(condition.sortedTexts), tables))
         case .icontains:
             let text = lowered(subject)
             for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) { return .isTrue }
@@ -66,12 +61,15 @@ extension Evaluator {
 
     // MARK: Equality
 
+    /// - Parameter sorted: how many of the first operands are texts in byte order.
     private mutating func equals(
-        _ subject: UnsafeMutablePointer<Subject>, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+        _ subject: UnsafeMutablePointer<Subject>, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, sorted: Int,
+        _ tables: PlanTables
     ) -> Bool {
         switch subject.pointee.kind {
         case .string:
-            for index in 0..<count {
+            if sorted > 0, Self.isFound(text(subject), operands, sorted, tables) { return true }
+            for index in sorted..<count {
                 let operand = operands[index]
                 if operand.kind == .number {
                     if let number = number(subject), number == operand.number { return true }
@@ -101,6 +99,21 @@ extension Evaluator {
         return false
     }
 
+    /// Searches texts in byte order by halves.
+    private static func isFound(
+        _ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+    ) -> Bool {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low &+ high) / 2
+            let order = TextSearch.compare(tables.bytes(operands[middle].text), text)
+            if order == 0 { return true }
+            if order < 0 { low = middle &+ 1 } else { high = middle }
+        }
+        return false
+    }
+
     private mutating func anyMemberEquals(
         _ list: Subject, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
     ) -> Bool {
@@ -114,7 +127,7 @@ extension Evaluator {
         )
         while let member = walk.next() {
             var subject = Subject(member, epoch: epoch)
-            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, tables) }) { return true }
+            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, sorted: 0, tables) }) { return true }
         }
         return false
     }

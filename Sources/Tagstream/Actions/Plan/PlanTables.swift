@@ -4,7 +4,7 @@ struct PoolRange {
     var length: UInt32 = 0
 }
 
-/// A condition as the evaluator reads it: sixteen bytes, no pointer to follow before its operands.
+/// A condition as the evaluator reads it: no pointer to follow before its operands.
 struct FlatCondition {
     enum Kind: UInt8 { case event, url, element, selector, elementTag, elementFilter, property }
 
@@ -18,6 +18,8 @@ struct FlatCondition {
     /// Into the operands, or for a selector into the compounds.
     var first: UInt32
     var count: UInt32
+    /// How many of the first operands are texts in byte order; zero where the list is too short for that to pay.
+    var sortedTexts: UInt32 = 0
 }
 
 /// A value that a condition compares with, prepared.
@@ -119,9 +121,6 @@ struct PlanTables {
     let pool: Frozen<UInt8>
     /// Where fields of the event, of the person and of the groups are bound, by ``PropertySource/code`` 0…6.
     let bindings: Frozen<BindingTable>
-    /// The slot of the event's `$current_url`; -1 where nobody asks for it.
-    let urlSlot: Int32
-    let hasChainSlot: Bool
 
     @inline(__always)
     func bytes(_ range: PoolRange) -> UnsafeRawBufferPointer {
