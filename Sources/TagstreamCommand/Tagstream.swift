@@ -21,7 +21,7 @@ struct TagstreamCommand: AsyncParsableCommand {
             slot.
             """,
         version: version,
-        subcommands: [Match.self]
+        subcommands: [Match.self, Actions.self]
     )
 
     /// The version of this build; CHANGELOG.md says what is in it.

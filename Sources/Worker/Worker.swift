@@ -1,1 +1,185 @@
-// The Worker room.
+import Foundation
+public import Kafka
+public import Logging
+public import ServiceLifecycle
+import Synchronization
+public import Tagstream
+
+/// A worker: n lanes, each on a thread of its own, and the catalogue's follower beside them.
+///
+/// A `Service`: ``run()`` returns when the lanes have ended, by themselves (``WorkerConfiguration/exitsAtEnd``) or drained after a
+/// graceful shutdown was asked for.
+public final class Worker: Service {
+    private let configuration: WorkerConfiguration
+    private let logger: Logger
+    private let isStopping = Atomic<Bool>(false)
+    private let boards: [StatisticsBoard]
+    private let failure = Mutex<(any Error)?>(nil)
+
+    /// Makes a worker that ``run()`` starts.
+    public init(_ configuration: WorkerConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        boards = (0..<configuration.lanes).map { _ in StatisticsBoard() }
+    }
+
+    /// What all lanes have done so far.
+    public var statistics: LaneStatistics {
+        var sum = LaneStatistics()
+        for board in boards { sum.add(board.current) }
+        return sum
+    }
+
+    /// Asks the lanes to commit what they have and to end. Returns at once.
+    public func stop() { isStopping.store(true, ordering: .relaxed) }
+
+    /// Works until stopped.
+    ///
+    /// - Throws: the first error that ended a lane: a ``LaneFailure``, or a `KafkaError` whose remedy is to exit.
+    public func run() async throws {
+        logger.info("worker starts", metadata: [
+            "librdkafka": "\(LibrdkafkaVersion.linked)", "kafka.brokers": "\(configuration.client.brokers)",
+            "kafka.group": "\(configuration.group)", "lanes": "\(configuration.lanes)", "slot": "\(configuration.slot)",
+        ])
+        try await withGracefulShutdownHandler {
+            let snapshots = SnapshotBoard(try await firstSnapshot())
+            await withTaskGroup(of: Void.self) { group in
+                for lane in 0..<configuration.lanes {
+                    group.addTask { await self.onThread("lane \(lane)") { try self.runLane(lane, snapshots) } }
+                }
+                if case .topic = configuration.catalogue {
+                    // Ends with the lanes: it is cancelled through `isStopping`, which the last lane sets.
+                    let follower = Task { await self.onThread("catalogue") { try self.follow(snapshots) } }
+                    await group.waitForAll()
+                    stop()
+                    await follower.value
+                } else {
+                    await group.waitForAll()
+                }
+            }
+        } onGracefulShutdown: {
+            self.logger.info("worker drains")
+            self.stop()
+        }
+        let sum = statistics
+        logger.info("worker stopped", metadata: [
+            "records": "\(sum.committed.input)", "transactions": "\(sum.commits)", "aborts": "\(sum.aborts)",
+        ])
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    // MARK: Threads
+
+    /// Runs blocking work on a thread of its own, outside Swift's cooperative pool. A failure is kept and stops all lanes.
+    private func onThread(_ name: String, _ work: @escaping @Sendable () throws -> Void) async {
+        await withCheckedContinuation { continuation in
+            let thread = Thread {
+                do {
+                    try work()
+                } catch {
+                    self.logger.error("a thread ended with an error", metadata: ["thread": "\(name)", "error": "\(error)"])
+                    self.failure.withLock { $0 = $0 ?? error }
+                    self.stop()
+                }
+                continuation.resume()
+            }
+            thread.name = "tagstream \(name)"
+            thread.stackSize = 4 << 20
+            thread.start()
+        }
+    }
+
+    private func runLane(_ index: Int, _ snapshots: SnapshotBoard) throws {
+        let shouldStop = { self.isStopping.load(ordering: .relaxed) }
+        let doors = KafkaDoors(
+            configuration.doors(lane: index), now: MonotonicClock.milliseconds, shouldStop: shouldStop, notices: notices("lane \(index)")
+        )
+        var lane = Lane(
+            configuration.lane, doors: doors, snapshots: snapshots, board: boards[index], now: MonotonicClock.milliseconds,
+            shouldStop: shouldStop
+        )
+        try lane.run()
+    }
+
+    // MARK: The catalogue
+
+    private func firstSnapshot() async throws -> Snapshot {
+        switch configuration.catalogue {
+        case .fixed(let snapshot): return snapshot
+        case .topic: break
+        }
+        let first = Mutex<Snapshot?>(nil)
+        await onThread("catalogue") {
+            var reader = try self.catalogueReader()
+            self.report(try reader.readToEnd { self.isStopping.load(ordering: .relaxed) })
+            let snapshot = reader.snapshot()
+            first.withLock { $0 = snapshot }
+            reader.close()
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        guard let snapshot = first.withLock({ $0 }) else { throw CancellationError() }
+        logger.info("catalogue read", metadata: ["epoch": "\(snapshot.epoch)", "teams": "\(snapshot.teams.count)"])
+        return snapshot
+    }
+
+    private func follow(_ snapshots: SnapshotBoard) throws {
+        var reader = try catalogueReader()
+        _ = try reader.readToEnd { self.isStopping.load(ordering: .relaxed) }
+        publish(&reader, snapshots)
+        while !isStopping.load(ordering: .relaxed) {
+            do {
+                let (changes, _) = try reader.read(timeout: 200)
+                guard !changes.isEmpty else { continue }
+                report(changes)
+                publish(&reader, snapshots)
+            } catch {
+                // The snapshot in force stays in force; a broker that cannot be reached is no reason to stop tagging.
+                guard error.remedy == .retry else { throw error }
+                logger.warning("catalogue cannot be read", metadata: ["error": "\(error)"])
+            }
+        }
+        reader.close()
+    }
+
+    private func publish(_ reader: inout CatalogueReader, _ snapshots: SnapshotBoard) {
+        let snapshot = reader.snapshot()
+        guard snapshot.epoch > snapshots.current.epoch else { return }
+        snapshots.publish(snapshot)
+        logger.info("catalogue changed", metadata: ["epoch": "\(snapshot.epoch)", "teams": "\(snapshot.teams.count)"])
+    }
+
+    private func catalogueReader() throws -> CatalogueReader {
+        guard case .topic(let topic) = configuration.catalogue else { preconditionFailure("there is no catalogue topic to read") }
+        return try CatalogueReader(
+            configuration.client, topic: topic, group: configuration.group + "-catalogue", notices: notices("catalogue")
+        )
+    }
+
+    private func report(_ changes: [Catalogue.Change]) {
+        for case .quarantined(let entry) in changes {
+            logger.warning("catalogue entry quarantined", metadata: [
+                "catalogue.key": "\(entry.key)", "kafka.offset": "\(entry.offset)",
+                "reasons": "\(entry.reasons.joined(separator: "; "))",
+            ])
+        }
+    }
+
+    private func notices(_ owner: String) -> NoticeHandler {
+        let logger = logger
+        return { notice in
+            let level: Logger.Level = notice.level <= 3 ? .warning : notice.level == 4 ? .notice : .debug
+            logger.log(level: level, "librdkafka says", metadata: [
+                "owner": "\(owner)", "facility": "\(notice.facility)", "text": "\(notice.message)",
+            ])
+        }
+    }
+}
+
+/// A clock that never goes back.
+public enum MonotonicClock {
+    /// Milliseconds since some fixed point.
+    @Sendable
+    public static func milliseconds() -> Int64 {
+        Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000)
+    }
+}

@@ -18,6 +18,8 @@ public struct RawRecord {
     public var firstHeader: Int32
     /// How many headers the record has.
     public var headerCount: Int32
+    /// Set when the broker has refused the record's row for its size: it becomes a dead letter instead.
+    public var isTooLargeForOutput = false
 }
 
 /// One header of an input record; lent, like the record's own bytes.
@@ -76,6 +78,24 @@ public struct RecordBatch {
     public mutating func appendHeader(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
         headers.append(RawHeader(name: name, value: value))
         records[records.count - 1].headerCount += 1
+    }
+
+    /// Keeps only the records that `isKept` accepts, in order; it may mark a record.
+    ///
+    /// - Parameter isKept: gets the record and its topic's name.
+    public mutating func keep(_ isKept: (inout RawRecord, String) -> Bool) {
+        var kept = 0
+        var name = (index: Int32(-1), text: "")
+        for index in records.indices {
+            if records[index].topic != name.index {
+                name = (records[index].topic, String(decoding: topics[Int(records[index].topic)], as: UTF8.self))
+            }
+            var record = records[index]
+            guard isKept(&record, name.text) else { continue }
+            records[kept] = record
+            kept += 1
+        }
+        records.removeLast(records.count - kept)
     }
 
     /// Forgets the records and keeps the memory and the topics' indices.

@@ -58,6 +58,8 @@ public struct OutputBatch: ~Copyable {
     public var records: [Record] = []
     /// The headers of all records, in record order.
     public var headers: [Header] = []
+    /// The ids of the actions that matched, one for each match record, in their order.
+    public var matchedIDs: [Int64] = []
     /// How the batch's input ended.
     public var counts = OutcomeCounts()
 
@@ -69,6 +71,7 @@ public struct OutputBatch: ~Copyable {
         arena.removeAll()
         records.removeAll(keepingCapacity: true)
         headers.removeAll(keepingCapacity: true)
+        matchedIDs.removeAll(keepingCapacity: true)
         counts = OutcomeCounts()
     }
 

@@ -13,6 +13,7 @@ public struct Pipeline: ~Copyable {
     private let validator: EventValidator
     private var matcher = Matcher()
     private var actions = MatchedActions()
+    private var elementsColumn = ElementsColumn()
 
     /// Makes a pipeline with its own memory.
     public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false) {
@@ -49,8 +50,11 @@ public struct Pipeline: ~Copyable {
         switch try validator.validate(decoded, from: record, under: snapshot, on: &bench) {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
-        case .valid(let event):
+        case .valid(var event):
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
+            if event.decoded.event.elements.kind == .array {
+                event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
+            }
             try encode(event, from: record, at: index, under: snapshot, into: &out)
             out.counts.duplicateKeys &+= decoded.duplicateKeys
         }
@@ -61,6 +65,9 @@ public struct Pipeline: ~Copyable {
     private mutating func encode(
         _ event: ValidEvent, from record: RecordContext, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
     ) throws(Rejection) {
+        if record.isTooLargeForOutput {
+            throw Rejection(.tooLargeForOutput, in: .encode, "the broker refused the row for its size")
+        }
         let mark = out.mark
         let team = snapshot.teams[event.team].id
         let key = out.append(bench.written(event.uuid))
@@ -103,6 +110,7 @@ public struct Pipeline: ~Copyable {
                 event, team: team, place: Int(actions[place]), source: source, epoch: snapshot.epoch,
                 origin: .live, on: bench, into: &out.arena
             )
+            out.matchedIDs.append(team.plan.id(at: actions[place]))
             out.appendRecord(.matches, input: index, key: key, value: out.range(from: start), firstHeader: out.headers.count)
         }
         out.counts.matches &+= actions.count

@@ -47,6 +47,7 @@ struct RecordContext {
     var now: UnsafeRawBufferPointer?
     var forcesPersonless = false
     var isHistorical = false
+    var isTooLargeForOutput = false
 
     /// The context of an event that is in no topic.
     init(timestamp: Int64) {
@@ -66,6 +67,7 @@ struct RecordContext {
         partition = record.partition
         offset = record.offset
         timestamp = record.timestamp
+        isTooLargeForOutput = record.isTooLargeForOutput
         guard record.headerCount <= limits.headers else {
             throw Rejection(.limitHeaders, in: .decode, "the record has \(record.headerCount) headers, the limit is \(limits.headers)")
         }

@@ -14,7 +14,8 @@ struct Match: AsyncParsableCommand {
               tagstream match --actions Examples/actions.yaml --events Examples/raw_events.jsonl | head -3
               tagstream match --actions actions.json --events - --ids < events.jsonl
 
-            Exit codes: 0 done, whether or not something matched; 1 with --strict when an event became a dead letter; 2 wrong use.
+            Exit codes: 0 done, whether or not something matched; 1 an action is refused, or with --strict an event became a dead \
+            letter; 2 wrong use.
             """
     )
 
@@ -35,14 +36,28 @@ struct Match: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let snapshot = Snapshot(epoch: 0, teams: [Team(id: 1, token: "", plan: ActionPlan())], onlyTeam: 0)
+            let definitions = try DefinitionFile(actions, defaultTeam: 1)
+            if definitions.report() { throw ExitCode(Failure.Code.no.rawValue) }
+            let snapshot = try snapshot(of: definitions)
             var file = try LineFile(events)
             var run = OfflineRun(snapshot: snapshot, printsIDs: ids, deadLetters: try deadLetters.map(LineWriter.init(path:)))
             try file.forEachLine({ number, line in run.add(line, number: number) }, release: { run.flush() })
             run.finish()
             printError(run.summary)
-            if strict, run.counts.deadLetters > 0 { throw ExitCode(1) }
+            if strict, run.counts.deadLetters > 0 { throw ExitCode(Failure.Code.no.rawValue) }
         }
+    }
+
+    private func snapshot(of definitions: DefinitionFile) throws -> Snapshot {
+        var catalogue = definitions.catalogue()
+        if definitions.namesTeams { return catalogue.snapshot() }
+        let teams = Set(definitions.actions.map(\.team))
+        guard teams.count <= 1 else {
+            throw Failure(
+                .usage, "the actions belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
+            )
+        }
+        return catalogue.snapshot(onlyTeam: teams.first ?? 1)
     }
 }
 

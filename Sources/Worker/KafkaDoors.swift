@@ -1,0 +1,264 @@
+public import Kafka
+public import Tagstream
+
+/// The doors to a real cluster: one consumer and one transactional producer, used by the lane's thread alone.
+public struct KafkaDoors: LaneDoors, ~Copyable {
+    /// What the doors need to know.
+    public struct Configuration: Sendable {
+        /// The cluster and what is passed through to librdkafka.
+        public var client: ClientConfiguration
+        /// The consumer's options.
+        public var consumer: Consumer.Options
+        /// The producer's options.
+        public var producer: TransactionalProducer.Options
+        /// The topics to read.
+        public var inputs: [String]
+        /// The topic of tagged rows.
+        public var tagged: String
+        /// The topic of matches.
+        public var matches: String
+        /// The topic of dead letters.
+        public var deadLetters: String
+        /// Milliseconds that a call to the cluster is repeated for before its outcome counts as unknown.
+        public var patience: Int64 = 60_000
+
+        /// Makes a configuration.
+        public init(
+            client: ClientConfiguration, consumer: Consumer.Options, producer: TransactionalProducer.Options, inputs: [String],
+            tagged: String, matches: String, deadLetters: String
+        ) {
+            self.client = client
+            self.consumer = consumer
+            self.producer = producer
+            self.inputs = inputs
+            self.tagged = tagged
+            self.matches = matches
+            self.deadLetters = deadLetters
+        }
+    }
+
+    private var patience: Patience { Patience(milliseconds: configuration.patience, now: now) }
+
+    private struct Output {
+        var topic: TransactionalProducer.Topic
+        var partitions: Int32
+    }
+
+    private let configuration: Configuration
+    private let notices: NoticeHandler
+    private let now: () -> Int64
+    private let shouldStop: () -> Bool
+    private var consumer: Owned<Consumer>?
+    private var producer: Owned<TransactionalProducer>?
+    private var outputs: [Output] = []
+    private var messages = MessageBatch()
+    /// The batch's index of each topic, by the consumer's identity of it.
+    private var topics: [(identity: OpaquePointer, index: Int32)] = []
+    private var headers: [TransactionalProducer.Header] = []
+    private var hasProduced = false
+
+    /// Makes doors that ``open()`` opens.
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds of a clock that never goes back.
+    ///   - shouldStop: asked while waiting for the cluster at the start; true gives up.
+    public init(
+        _ configuration: Configuration, now: @escaping () -> Int64, shouldStop: @escaping () -> Bool,
+        notices: @escaping NoticeHandler
+    ) {
+        self.configuration = configuration
+        self.now = now
+        self.shouldStop = shouldStop
+        self.notices = notices
+    }
+
+    // MARK: Opening and closing
+
+    public mutating func open() throws {
+        // The producer first: what an earlier owner of the transactional id left open has to end before offsets are read.
+        try openProducer()
+        let consumer = try Consumer(configuration.client, configuration.consumer, notices: notices)
+        try consumer.subscribe(configuration.inputs)
+        self.consumer = Owned(consumer)
+    }
+
+    private mutating func openProducer() throws {
+        var patience = patience
+        if consumer == nil { patience.isGivenUp = shouldStop }
+        producer = Owned(try TransactionalProducer(configuration.client, configuration.producer, notices: notices))
+        try patience.repeating { () throws(KafkaError) in try producer!.value.initTransactions(timeout: 5000) }
+        outputs = []
+        for name in [configuration.tagged, configuration.matches, configuration.deadLetters] {
+            var partitions: Int32 = 0
+            try patience.repeating { () throws(KafkaError) in partitions = try producer!.value.partitionCount(of: name, timeout: 5000) }
+            outputs.append(Output(topic: try producer!.value.topic(name), partitions: partitions))
+        }
+        hasProduced = false
+    }
+
+    public mutating func close() {
+        messages.removeAll()
+        consumer?.value.close()
+        consumer = nil
+        producer = nil
+    }
+
+    // MARK: The front door
+
+    public mutating func poll(
+        into batch: inout RecordBatch, records: Int, bytes: Int, timeout: Int64
+    ) throws(KafkaError) -> LaneEvent {
+        producer?.value.poll(timeout: 0)
+        batch.removeAll()
+        messages.removeAll()
+        let outcome = try consumer!.value.poll(into: &messages, records: records, bytes: bytes, timeout: Int32(clamping: timeout))
+        if case .rebalance(let rebalance) = outcome {
+            messages.removeAll()
+            return .rebalance(rebalance)
+        }
+        for index in 0..<messages.count {
+            let record = messages[index]
+            batch.append(
+                topic: topicIndex(record, &batch), partition: record.partition, offset: record.offset, timestamp: record.timestamp,
+                key: record.key, value: record.value
+            )
+            record.forEachHeader { name, value in batch.appendHeader(name: name, value: value) }
+        }
+        return .records(ends: Dictionary(messages.ends.map { ($0.partition, $0.offset) }, uniquingKeysWith: max))
+    }
+
+    private mutating func topicIndex(_ record: MessageBatch.Record, _ batch: inout RecordBatch) -> Int32 {
+        let identity = record.topicIdentity
+        if let known = topics.first(where: { $0.identity == identity }) { return known.index }
+        let index = batch.index(ofTopic: record.topic)
+        topics.append((identity, index))
+        return index
+    }
+
+    public mutating func release() { messages.removeAll() }
+
+    public mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
+        var committed: [TopicPartition: CommittedOffset] = [:]
+        try patience.repeating { () throws(KafkaError) in
+            committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0 }
+        }
+        try consumer!.value.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64?.none) }))
+        return committed
+    }
+
+    public mutating func endOffsets(of partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
+        var ends: [TopicPartition: Int64] = [:]
+        for partition in partitions {
+            try patience.repeating { () throws(KafkaError) in ends[partition] = try consumer!.value.watermarks(of: partition, timeout: 5000).high }
+        }
+        return ends
+    }
+
+    public mutating func unassign() throws(KafkaError) { try consumer!.value.unassign() }
+
+    public mutating func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) { try consumer!.value.seek(offsets) }
+
+    // MARK: The back door
+
+    public mutating func begin() throws(KafkaError) {
+        try producer!.value.begin()
+        hasProduced = false
+    }
+
+    public mutating func produce(
+        _ out: borrowing OutputBatch, of batch: borrowing RecordBatch, firstLabel: Int
+    ) throws(KafkaError) {
+        for record in out.records {
+            let output = outputs[Int(record.destination.rawValue)]
+            // The same number as the input's: order is kept, and a transaction touches few partitions.
+            let partition = batch.records[Int(record.input)].partition % output.partitions
+            headers.removeAll(keepingCapacity: true)
+            for header in out.headers[Int(record.firstHeader)..<Int(record.firstHeader &+ record.headerCount)] {
+                // The name's NUL stands behind it in the arena.
+                let name = (out.arena.base + Int(header.name.offset)).assumingMemoryBound(to: CChar.self)
+                headers.append(TransactionalProducer.Header(name: name, value: out.bytes(header.value)))
+            }
+            let key = out.bytes(record.key)
+            let value = out.bytes(record.value)
+            let deadline = now() + configuration.patience
+            while true {
+                do throws(KafkaError) {
+                    try producer!.value.produce(
+                        to: output.topic, partition: partition, key: key, value: value, headers: headers,
+                        label: firstLabel + Int(record.input)
+                    )
+                    break
+                } catch {
+                    if error.isTooLarge { refused = FailedDelivery(label: firstLabel + Int(record.input), error: error) }
+                    guard error.isQueueFull, now() < deadline else { throw error }
+                    // Backpressure: nothing more is read until the broker has taken what waits.
+                    producer!.value.poll(timeout: 100)
+                }
+            }
+            hasProduced = true
+        }
+        producer!.value.poll(timeout: 0)
+    }
+
+    /// A record that the client itself refused for its size, before it was ever sent.
+    private var refused: FailedDelivery?
+
+    public var failedRecord: FailedDelivery? {
+        if let refused { return refused }
+        return producer?.value.failedDelivery
+    }
+
+    public mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
+        try patience.repeating { () throws(KafkaError) in
+            // Fresh each time: it carries the generation that fences a member the group has given up.
+            let group = try consumer!.value.groupMetadata()
+            try producer!.value.send(offsets, of: group, timeout: 5000)
+        }
+        try patience.repeating { () throws(KafkaError) in try producer!.value.commit(timeout: 5000) }
+    }
+
+    public mutating func abort() throws(KafkaError) {
+        refused = nil
+        // An abort while the first request is under way makes the broker call the producer's state invalid (#4849): wait for one answer.
+        let deadline = now() + 2000
+        while hasProduced, producer!.value.delivered == 0, producer!.value.failedDelivery == nil, now() < deadline { producer!.value.poll(timeout: 20) }
+        try patience.repeating { () throws(KafkaError) in try producer!.value.abort(timeout: 5000) }
+    }
+
+    public mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
+        refused = nil
+        producer = nil
+        try openProducer()
+        var committed: [TopicPartition: Int64] = [:]
+        try patience.repeating { () throws(KafkaError) in
+            committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0?.offset }
+        }
+        return committed
+    }
+}
+
+/// A box for a value that cannot be copied, so that it can be absent and replaced: force-unwrapping an optional of such a value
+/// consumes it (Swift 6.3).
+private final class Owned<Value: ~Copyable> {
+    var value: Value
+    init(_ value: consuming Value) { self.value = value }
+}
+
+/// Repeats calls while their remedy is to repeat them.
+private struct Patience {
+    let milliseconds: Int64
+    let now: () -> Int64
+    /// Whether nobody waits for the result any more.
+    var isGivenUp: () -> Bool = { false }
+
+    func repeating(_ call: () throws(KafkaError) -> Void) throws(KafkaError) {
+        let deadline = now() + milliseconds
+        while true {
+            do throws(KafkaError) {
+                return try call()
+            } catch {
+                guard error.remedy == .retry, now() < deadline, !isGivenUp() else { throw error }
+            }
+        }
+    }
+}

@@ -1,0 +1,343 @@
+public import Kafka
+public import Tagstream
+
+/// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
+///
+/// The pattern is that of KIP-447 as docs/reliability.md tells it step by step. Decisions are in ``TransactionState`` and
+/// ``OffsetLedger``; here are the effects, in the order in which they happen.
+public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
+    /// What a lane needs to know.
+    public struct Configuration: Sendable {
+        /// When to close a transaction: records, bytes, milliseconds.
+        public var transactionRecords = 10_000
+        /// Bytes of input and output after which a transaction is closed.
+        public var transactionBytes = 16 << 20
+        /// Milliseconds after which a transaction is closed.
+        public var transactionMilliseconds: Int64 = 250
+        /// Records of one poll.
+        public var pollRecords = 1000
+        /// Bytes of one poll.
+        public var pollBytes = 8 << 20
+        /// Milliseconds a poll waits when nothing is there.
+        public var idleMilliseconds: Int64 = 100
+        /// What an event may contain.
+        public var limits = EventLimits()
+        /// Whether ignored records are kept among the dead letters.
+        public var keepsIgnored = false
+        /// Whether to stop once every assigned partition has been read to its end.
+        public var exitsAtEnd = false
+        /// Whether to count matches by action, for a live view.
+        public var countsByAction = false
+        /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
+        public var epochPatience: Int64 = 30_000
+
+        /// The documented defaults.
+        public init() {}
+    }
+
+    private let configuration: Configuration
+    private let snapshots: SnapshotBoard
+    private let board: StatisticsBoard
+    private let now: () -> Int64
+    private let shouldStop: () -> Bool
+
+    private var doors: Doors
+    private var pipeline: Pipeline
+    private var batch = RecordBatch()
+    private var out = OutputBatch()
+    private var ledger = OffsetLedger()
+    private var transaction: TransactionState
+    private var snapshot: Snapshot
+    private var statistics = LaneStatistics()
+
+    /// What the open transaction has come to; added to the statistics when it is committed.
+    private var pending = OutcomeCounts()
+    private var pendingByAction: [Int64: Int] = [:]
+    /// The open transaction's input records in order: a failed delivery names one of them by its number.
+    private var positions: [(topic: Int32, partition: Int32, offset: Int64)] = []
+    /// Records whose rows the broker refused for their size: they become dead letters when they are read again.
+    private var tooLarge: Set<RecordPosition> = []
+    /// With `exitsAtEnd`: where each partition ended when it was first assigned, and which of them have been read up to there.
+    private var targets: [TopicPartition: Int64] = [:]
+    private var ended: Set<TopicPartition> = []
+    private var hasBeenAssigned = false
+
+    private struct RecordPosition: Hashable {
+        var partition: TopicPartition
+        var offset: Int64
+    }
+
+    /// Makes a lane; ``run()`` opens its doors.
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds of a clock that never goes back.
+    ///   - shouldStop: asked between batches; true drains the lane.
+    public init(
+        _ configuration: Configuration, doors: consuming Doors, snapshots: SnapshotBoard, board: StatisticsBoard,
+        now: @escaping () -> Int64, shouldStop: @escaping () -> Bool
+    ) {
+        self.configuration = configuration
+        self.doors = doors
+        self.snapshots = snapshots
+        self.board = board
+        self.now = now
+        self.shouldStop = shouldStop
+        snapshot = snapshots.current
+        pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
+        transaction = TransactionState(
+            limits: TransactionState.Limits(
+                records: configuration.transactionRecords, bytes: configuration.transactionBytes,
+                milliseconds: configuration.transactionMilliseconds
+            )
+        )
+    }
+
+    /// Works until it should stop, until every partition has been read to its end (where that is asked for), or until something is
+    /// broken for good.
+    ///
+    /// What was read and can be committed is committed before it returns; otherwise the transaction is aborted and the records belong to
+    /// whoever gets the partitions next.
+    ///
+    /// - Throws: the error that cannot be met with a retry or an abort.
+    public mutating func run() throws {
+        try doors.open()
+        do {
+            while !shouldStop(), !isAtEnd { try turn() }
+            try finishTransaction()
+        } catch {
+            // Best effort: what stays open is ended by the broker, or by the next owner of the transactional id.
+            if transaction.isOpen { try? doors.abort() }
+            doors.close()
+            throw error
+        }
+        doors.close()
+    }
+
+    private var isAtEnd: Bool {
+        configuration.exitsAtEnd && hasBeenAssigned && ended.count == ledger.assigned.count && !transaction.isOpen
+    }
+
+    // MARK: One turn
+
+    private mutating func turn() throws {
+        let timeout = transaction.patience(at: now(), idle: configuration.idleMilliseconds)
+        let event = try doors.poll(
+            into: &batch, records: min(configuration.pollRecords, transaction.roomForRecords), bytes: configuration.pollBytes,
+            timeout: timeout
+        )
+        switch event {
+        case .rebalance(let rebalance): try answer(rebalance)
+        case .records(let ends):
+            try process()
+            for (partition, _) in ends { ended.insert(partition) }
+        }
+        if transaction.isDue(at: now()) || isWaitingOnlyForCommit { try finishTransaction() }
+        board.publish(statistics)
+    }
+
+    /// At the end of everything there is nothing to wait for.
+    private var isWaitingOnlyForCommit: Bool {
+        configuration.exitsAtEnd && transaction.isOpen && ended.count == ledger.assigned.count
+    }
+
+    private mutating func process() throws {
+        // Whatever happens, the records go back to librdkafka: their bytes have been copied into the output by then.
+        defer { doors.release() }
+        try admit()
+        guard !batch.records.isEmpty else { return }
+        do throws(KafkaError) {
+            if !transaction.isOpen { try beginTransaction() }
+            let firstLabel = positions.count
+            var bytes = 0
+            for record in batch.records {
+                positions.append((record.topic, record.partition, record.offset))
+                bytes += record.value?.count ?? 0
+            }
+            out.removeAll()
+            pipeline.process(batch, under: snapshot, into: &out)
+            try doors.produce(out, of: batch, firstLabel: firstLabel)
+            transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
+            pending.add(out.counts)
+            if configuration.countsByAction { for id in out.matchedIDs { pendingByAction[id, default: 0] += 1 } }
+            statistics.read += batch.records.count
+            statistics.bytesRead += bytes
+        } catch {
+            try failed(error)
+        }
+    }
+
+    /// Lets the ledger judge every record; what it does not accept is taken out of the batch.
+    private mutating func admit() throws {
+        var failure: LaneFailure?
+        var skipped = 0
+        batch.keep { record, topic in
+            let partition = TopicPartition(topic, record.partition)
+            switch ledger.read(record.offset, of: partition) {
+            case .accept:
+                if let target = targets[partition], record.offset + 1 >= target { ended.insert(partition) }
+                if !tooLarge.isEmpty, tooLarge.contains(RecordPosition(partition: partition, offset: record.offset)) {
+                    record.isTooLargeForOutput = true
+                }
+                return true
+            case .skip, .foreign:
+                skipped += 1
+                return false
+            case .gap(let expected):
+                failure = failure ?? LaneFailure(
+                    "after going back, \(partition) continued at offset \(record.offset), expected \(expected): records are missing between"
+                )
+                return false
+            }
+        }
+        statistics.skipped += skipped
+        if let failure { throw failure }
+    }
+
+    // MARK: Transactions
+
+    private mutating func beginTransaction() throws(KafkaError) {
+        try doors.begin()
+        transaction.began(at: now())
+        // One snapshot a transaction: a change of the catalogue never falls between two of its events.
+        snapshot = snapshots.current
+        statistics.epoch = snapshot.epoch
+    }
+
+    /// Commits what is open; after an error that can be met, the work is rewound and will be done again.
+    private mutating func finishTransaction() throws {
+        guard transaction.isOpen else { return }
+        if let failed = doors.failedRecord {
+            try self.failed(failed.error, label: failed.label)
+            return
+        }
+        let epoch = "epoch=\(snapshot.epoch)"
+        let offsets = ledger.offsets.mapValues { CommittedOffset($0, metadata: epoch) }
+        do throws(KafkaError) {
+            try doors.commit(offsets)
+        } catch {
+            try failed(error, label: doors.failedRecord?.label)
+            return
+        }
+        ledger.committed()
+        statistics.committed.add(pending)
+        statistics.matchesByAction.merge(pendingByAction, uniquingKeysWith: +)
+        statistics.commits += 1
+        forgetTransaction()
+    }
+
+    /// Meets an error of the open transaction by its remedy. A retry that is still an error here has used up its patience inside the
+    /// doors: then the outcome is unknown, as it is with everything that has no flag.
+    private mutating func failed(_ error: KafkaError, label: Int? = nil) throws {
+        if error.isFenced { throw LaneFailure(fencedBy: error) }
+        if let label, (doors.failedRecord?.error ?? error).isTooLarge { noteTooLarge(label) }
+        if error.remedy == .abort || error.isTooLarge || error.isQueueFull {
+            do throws(KafkaError) {
+                try doors.abort()
+                statistics.aborts += 1
+                try doors.seek(ledger.aborted())
+                forgetTransaction()
+                return
+            } catch {
+                if error.isFenced { throw LaneFailure(fencedBy: error) }
+            }
+        }
+        try recover()
+    }
+
+    /// Nobody knows what became of the transaction: ask the broker, after making sure that it can change no more.
+    private mutating func recover() throws {
+        let committed = try doors.recover(ledger.assigned)
+        try doors.seek(ledger.recovered(committed: committed))
+        statistics.recoveries += 1
+        forgetTransaction()
+    }
+
+    private mutating func forgetTransaction() {
+        transaction.ended()
+        pending = OutcomeCounts()
+        pendingByAction.removeAll(keepingCapacity: true)
+        positions.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func noteTooLarge(_ label: Int) {
+        guard positions.indices.contains(label) else { return }
+        let position = positions[label]
+        let topic = String(decoding: batch.topicBytes(position.topic), as: UTF8.self)
+        tooLarge.insert(RecordPosition(partition: TopicPartition(topic, position.partition), offset: position.offset))
+    }
+
+    // MARK: Rebalances
+
+    private mutating func answer(_ rebalance: Rebalance) throws {
+        statistics.rebalances += 1
+        switch rebalance {
+        case .assigned(let partitions):
+            try assigned(partitions)
+        case .revoked(let partitions):
+            // The group waits for this member, so the commit's own time limits bound it. If it fails, the work is aborted, and the
+            // partitions' next owner does it.
+            try finishTransaction()
+            try giveUp(partitions)
+        case .lost(let partitions):
+            if transaction.isOpen {
+                // Somebody else may own them already: nothing may be committed any more.
+                do throws(KafkaError) { try doors.abort() } catch {
+                    if error.isFenced { throw LaneFailure(fencedBy: error) }
+                    _ = try doors.recover([])
+                }
+                statistics.aborts += 1
+                forgetTransaction()
+            }
+            try giveUp(partitions)
+        }
+        statistics.partitions = ledger.assigned.count
+    }
+
+    private mutating func assigned(_ partitions: [TopicPartition]) throws {
+        let committed = try doors.assign(partitions)
+        ledger.assign(partitions)
+        hasBeenAssigned = true
+        if configuration.exitsAtEnd {
+            let unknown = partitions.filter { targets[$0] == nil }
+            targets.merge(try doors.endOffsets(of: unknown)) { first, _ in first }
+            for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition]! { ended.insert(partition) }
+        }
+        // Epochs never go back: whoever had a partition before has worked under the epoch that stands beside its offset.
+        let needed = committed.values.compactMap { Self.epoch(in: $0.metadata) }.max() ?? 0
+        let deadline = now() + configuration.epochPatience
+        while snapshots.current.epoch < needed, now() < deadline, !shouldStop() {
+            _ = try doors.poll(into: &batch, records: 0, bytes: 0, timeout: 10)
+        }
+        guard snapshots.current.epoch >= needed || shouldStop() else {
+            throw LaneFailure(
+                "the partitions were worked on under the catalogue's epoch \(needed), but this worker has only read up to "
+                    + "\(snapshots.current.epoch): is it another catalogue topic?"
+            )
+        }
+    }
+
+    private mutating func giveUp(_ partitions: [TopicPartition]) throws {
+        try doors.unassign()
+        ledger.revoke(partitions)
+        for partition in partitions { ended.remove(partition) }
+    }
+
+    private static func epoch(in metadata: String) -> Int64? {
+        metadata.hasPrefix("epoch=") ? Int64(metadata.dropFirst(6)) : nil
+    }
+}
+
+/// Why a lane stopped for good.
+public struct LaneFailure: Error, Sendable, CustomStringConvertible {
+    /// One sentence.
+    public var description: String
+    /// Whether another worker uses the same transactional id and has won.
+    public var isFenced = false
+
+    init(_ description: String) { self.description = description }
+
+    init(fencedBy error: KafkaError) {
+        description = "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
+        isFenced = true
+    }
+}

@@ -1,0 +1,67 @@
+import Synchronization
+public import Tagstream
+
+/// What a lane has done so far. Committed work only counts in `committed`; `read` counts again what was read again after an abort.
+public struct LaneStatistics: Sendable {
+    /// Records that were read.
+    public var read = 0
+    /// Bytes of their values.
+    public var bytesRead = 0
+    /// How the records of committed transactions ended.
+    public var committed = OutcomeCounts()
+    /// Matches of committed transactions, by the action's id.
+    public var matchesByAction: [Int64: Int] = [:]
+    /// Committed transactions.
+    public var commits = 0
+    /// Aborted transactions.
+    public var aborts = 0
+    /// Times the outcome of a transaction was unknown and the broker was asked.
+    public var recoveries = 0
+    /// Times partitions were assigned, revoked or lost.
+    public var rebalances = 0
+    /// Records that were read a second time without a rewind, and skipped.
+    public var skipped = 0
+    /// The partitions assigned at present.
+    public var partitions = 0
+    /// The catalogue's epoch of the last transaction.
+    public var epoch: Int64 = 0
+
+    /// Makes statistics of nothing.
+    public init() {}
+
+    /// Adds another lane's.
+    public mutating func add(_ other: LaneStatistics) {
+        read += other.read
+        bytesRead += other.bytesRead
+        committed.add(other.committed)
+        matchesByAction.merge(other.matchesByAction, uniquingKeysWith: +)
+        commits += other.commits
+        aborts += other.aborts
+        recoveries += other.recoveries
+        rebalances += other.rebalances
+        skipped += other.skipped
+        partitions += other.partitions
+        epoch = max(epoch, other.epoch)
+    }
+}
+
+/// Statistics that a lane publishes once a batch and anyone may read.
+public final class StatisticsBoard: Sendable {
+    private let value = Mutex(LaneStatistics())
+    /// Makes a board with nothing on it.
+    public init() {}
+    /// What was published last.
+    public var current: LaneStatistics { value.withLock { $0 } }
+    func publish(_ statistics: LaneStatistics) { value.withLock { $0 = statistics } }
+}
+
+/// The snapshot that is in force: published by whoever follows the catalogue, taken by lanes once per transaction.
+public final class SnapshotBoard: Sendable {
+    private let value: Mutex<Snapshot>
+    /// Makes a board with a first snapshot.
+    public init(_ snapshot: Snapshot) { value = Mutex(snapshot) }
+    /// The snapshot in force.
+    public var current: Snapshot { value.withLock { $0 } }
+    /// Puts a snapshot into force, from the next transaction on.
+    public func publish(_ snapshot: Snapshot) { value.withLock { $0 = snapshot } }
+}

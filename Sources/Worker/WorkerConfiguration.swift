@@ -1,0 +1,61 @@
+public import Kafka
+public import Tagstream
+
+/// What a worker needs to know. Only the executable fills it from flags, a file and the environment.
+public struct WorkerConfiguration: Sendable {
+    /// Where teams and actions come from.
+    public enum CatalogueSource: Sendable {
+        /// The compacted topic, read to its end before the first record and followed from then on.
+        case topic(String)
+        /// One snapshot for ever, from a file.
+        case fixed(Snapshot)
+    }
+
+    /// The cluster and what is passed through to librdkafka.
+    public var client: ClientConfiguration
+    /// The first part of transactional ids. One per deployment: whoever shares it can fence the others.
+    public var application = "tagstream"
+    /// This worker's place among the workers of the deployment: a StatefulSet's ordinal. Two workers with one slot fence each other.
+    public var slot = 0
+    /// The consumer group.
+    public var group = "tagstream"
+    /// How many lanes (threads) this worker has.
+    public var lanes = 1
+    /// The topics to read.
+    public var inputs = ["events_raw"]
+    /// The topic of tagged rows.
+    public var tagged = "events_tagged"
+    /// The topic of matches.
+    public var matches = "action_matches"
+    /// The topic of dead letters.
+    public var deadLetters = "events_dead_letter"
+    /// Where teams and actions come from.
+    public var catalogue = CatalogueSource.topic("tagstream_catalogue")
+    /// Where to begin in partitions without a committed offset; nil makes that an error.
+    public var reset: Consumer.Options.Reset?
+    /// `group.instance.id` of static members, the lane's number is appended; nil for dynamic ones.
+    public var instanceID: String?
+    /// The memory for librdkafka's queues, in bytes, of all lanes together.
+    public var queueBytes = 256 << 20
+    /// After how many milliseconds the broker ends a transaction that nobody ends.
+    public var transactionTimeout = 15_000
+    /// Every lane's own settings.
+    public var lane = Lane<KafkaDoors>.Configuration()
+
+    /// Makes a configuration with the documented defaults.
+    public init(client: ClientConfiguration) { self.client = client }
+
+    func doors(lane index: Int) -> KafkaDoors.Configuration {
+        let share = max(1 << 20, queueBytes / max(1, lanes) / 2)
+        return KafkaDoors.Configuration(
+            client: client,
+            consumer: Consumer.Options(
+                group: group, reset: reset, queueBytes: share, instanceID: instanceID.map { "\($0)-\(index)" }
+            ),
+            producer: TransactionalProducer.Options(
+                transactionalID: "\(application)-\(slot)-\(index)", transactionTimeout: transactionTimeout, queueBytes: share
+            ),
+            inputs: inputs, tagged: tagged, matches: matches, deadLetters: deadLetters
+        )
+    }
+}
