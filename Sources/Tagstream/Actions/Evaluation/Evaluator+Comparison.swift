@@ -32,7 +32,7 @@ extension Evaluator {
             let text = lowered(subject)
             for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) { return .isTrue }
             return .isFalse
-        case .regex: return search(text(subject), operands, count)
+        case .regex: return search(text(subject), operands, count, tables)
         case .gt, .gte, .lt, .lte, .between: return Outcome(orders(subject, condition.meaning, operands, count, tables))
         case .dateExact, .dateBefore, .dateAfter: return Outcome(dates(subject, condition.meaning, operands, count))
         case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange, .semverUnequal:
@@ -40,11 +40,12 @@ extension Evaluator {
         }
     }
 
-    @inline(__always)
-    func search(_ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int) -> Outcome {
+    private func search(
+        _ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+    ) -> Outcome {
         var outcome = Outcome.isFalse
         for index in 0..<count {
-            switch search(text, operands[index]) {
+            switch search(text, operands[index], tables) {
             case .isTrue: return .isTrue
             case .failed: outcome = .failed
             case .isFalse: break
@@ -53,10 +54,30 @@ extension Evaluator {
         return outcome
     }
 
-    @inline(__always)
-    func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand) -> Outcome {
+    /// Whether a pattern, or one of the texts that it stands for, occurs in a text.
+    func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
+        if operand.kind == .literals { return Outcome(containsOne(of: tables.bytes(operand.text), anchors: operand.truth, text)) }
         let found = tagstream_re2_search(OpaquePointer(bitPattern: UInt(operand.first)), text.baseAddress, text.count)
         return found < 0 ? .failed : Outcome(found == 1)
+    }
+
+    private func containsOne(of list: UnsafeRawBufferPointer, anchors: UInt8, _ text: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        while index < list.count {
+            let length = Int(list[index]) | Int(list[index &+ 1]) << 8
+            let literal = UnsafeRawBufferPointer(rebasing: list[(index &+ 2)..<(index &+ 2 &+ length)])
+            index &+= 2 &+ length
+            guard length <= text.count else { continue }
+            let found =
+                switch anchors {
+                case 0: TextSearch.contains(literal, in: text)
+                case 1: TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[..<length]), literal)
+                case 2: TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[(text.count &- length)...]), literal)
+                default: TextSearch.equal(text, literal)
+                }
+            if found { return true }
+        }
+        return false
     }
 
     // MARK: Equality

@@ -24,7 +24,7 @@ extension Evaluator {
         switch operand.kind {
         case .like: return Outcome(LikePattern.matches(tables.bytes(operand.text), text(subject)))
         case .likeIgnoringCase: return Outcome(LikePattern.matches(tables.bytes(operand.text), lowered(subject)))
-        case .pattern: return search(text(subject), operand)
+        case .pattern, .literals: return search(text(subject), operand, tables)
         default: return Outcome(TextSearch.equal(text(subject), tables.bytes(operand.text)))
         }
     }
@@ -70,6 +70,7 @@ extension Evaluator {
     mutating func evaluateSelector(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
         needElements()
         guard table.elements.count > 0 else { return Outcome(condition.isNegated) }
+        table.mark(bench, arena)
         var first = Int(condition.first)
         let end = first &+ Int(condition.count)
         while first < end {
@@ -114,6 +115,7 @@ extension Evaluator {
     }
 
     private mutating func satisfies(_ element: Int, _ compound: FlatCompound, _ tables: PlanTables) -> Bool {
+        guard table.elements.base[element].marks & compound.marks == compound.marks else { return false }
         let tests = tables.tests.base + Int(compound.firstTest)
         for index in 0..<Int(compound.testCount) where !satisfies(element, tests[index], tables) { return false }
         return true

@@ -51,20 +51,22 @@ struct IndexBuilder {
     private static func place(_ gram: UInt32) -> Int { Int(truncatingIfNeeded: AccessKey.gram(gram) >> 48) }
 
     /// Files a step under a predicate, or under its event's name when there is none.
-    mutating func file(_ step: Int32, event: Int32, under predicate: AccessPredicate?) {
+    ///
+    /// - Parameter slot: the property that the predicate is about; -1 where it is about elements.
+    mutating func file(_ step: Int32, event: Int32, slot: Int32, under predicate: AccessPredicate?) {
         var need = Need()
         switch predicate {
         case nil: entries.append(Entry(key: AccessKey.scoped(AccessKey.key(.event, place: 0, 0), event), step: step))
         case .keys(let keys, _, let looked)?:
             for key in keys { entries.append(Entry(key: AccessKey.scoped(key, event), step: step)) }
             switch looked {
-            case .equality(let slot): need.equalities = [slot]
+            case .equality: need.equalities = [slot]
             case .elements(let bits): need.elements = bits
             }
-        case .grams(let sets, let kind, let slot)?:
+        case .grams(let sets, let kind, let place)?:
             for set in sets {
                 let rarest = set.min { frequency[Self.place($0)] < frequency[Self.place($1)] }!
-                let key = AccessKey.key(kind, place: slot, AccessKey.gram(rarest))
+                let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest))
                 grams.append(key)
                 entries.append(Entry(key: AccessKey.scoped(key, event), step: step))
             }

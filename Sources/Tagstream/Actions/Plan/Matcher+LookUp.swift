@@ -23,16 +23,17 @@ extension Matcher {
     @inline(__always)
     private mutating func lookUpValue(_ slot: Int32, _ scope: Int32, _ plan: ActionPlan) {
         let subject = evaluator.textSubject(slot, plan.tables)
+        let place = plan.tables.slots.base[Int(slot)].place
         switch subject.pointee.kind {
         case .string:
-            verify(AccessKey.key(.text, place: slot, AccessKey.hash(evaluator.text(subject))), scope, plan)
-            if let number = evaluator.number(subject) { verify(AccessKey.key(.number, place: slot, AccessKey.hash(number)), scope, plan) }
+            verify(AccessKey.key(.text, place: place, AccessKey.hash(evaluator.text(subject))), scope, plan)
+            if let number = evaluator.number(subject) { verify(AccessKey.key(.number, place: place, AccessKey.hash(number)), scope, plan) }
         case .number:
             guard let number = evaluator.number(subject) else { return }
-            verify(AccessKey.key(.number, place: slot, AccessKey.hash(number)), scope, plan)
-            verify(AccessKey.key(.numberAsText, place: slot, AccessKey.hash(number)), scope, plan)
-        case .true: verify(AccessKey.key(.bool, place: slot, 1), scope, plan)
-        case .false: verify(AccessKey.key(.bool, place: slot, 0), scope, plan)
+            verify(AccessKey.key(.number, place: place, AccessKey.hash(number)), scope, plan)
+            verify(AccessKey.key(.numberAsText, place: place, AccessKey.hash(number)), scope, plan)
+        case .true: verify(AccessKey.key(.bool, place: place, 1), scope, plan)
+        case .false: verify(AccessKey.key(.bool, place: place, 0), scope, plan)
         case .missing, .null, .array, .object: break
         }
     }
@@ -42,12 +43,12 @@ extension Matcher {
         let subject = evaluator.textSubject(place.slot, plan.tables)
         guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else { return }
         let text = place.isLowered ? evaluator.lowered(subject) : evaluator.text(subject)
-        lookUpGrams(of: text, place.isLowered ? .loweredGram : .gram, place.slot, scope, plan)
+        lookUpGrams(of: text, place.isLowered ? .loweredGram : .gram, plan.tables.slots.base[Int(place.slot)].place, scope, plan)
     }
 
     @inline(__always)
     private mutating func lookUpGrams(
-        of text: UnsafeRawBufferPointer, _ kind: AccessKey.Kind, _ place: Int32, _ scope: Int32, _ plan: ActionPlan
+        of text: UnsafeRawBufferPointer, _ kind: AccessKey.Kind, _ place: UInt32, _ scope: Int32, _ plan: ActionPlan
     ) {
         guard text.count >= 4 else { return }
         // Verifying may compute a text and thereby move the arena, in which this one may lie.
@@ -109,11 +110,9 @@ extension Matcher {
         var rest = element.head
         while rest.length > 0 {
             let piece = AccessKey.beforeDot(evaluator.bytes(rest))
-            let length = UInt32(truncatingIfNeeded: piece.count)
+            let length = piece.count
             verify(AccessKey.key(.className, place: 0, AccessKey.hash(piece)), scope, plan)
-            guard rest.length > length else { return }
-            rest.move(by: Int(length) &+ 1)
-            rest.length &-= length &+ 1
+            rest.drop(min(Int(rest.length), length &+ 1))
         }
     }
 

@@ -7,8 +7,6 @@ struct PlanLinker {
     var index: IndexBuilder
 
     private var conditions: [Condition] = []
-    /// The access predicate of each condition.
-    private var predicates: [AccessPredicate?] = []
     /// Conditions by hash; -1 where there is none. At most half full.
     private var table: [Int32]
     /// By step: the number of the condition it is filed under; -1 for the event's name.
@@ -34,8 +32,7 @@ struct PlanLinker {
                     numbers.append(number(of: written.condition))
                 }
             }
-            let filing = numbers.filter { predicates[Int($0)] != nil }
-                .min { predicates[Int($0)]!.rank < predicates[Int($1)]!.rank } ?? -1
+            let filing = numbers.min { rank(of: $0) < rank(of: $1) }.flatMap { rank(of: $0) == Int.max ? nil : $0 } ?? -1
             // What the step is filed under is likely to hold; of the others the cheap ones come first.
             numbers.sort { conditions[Int($0)].cost < conditions[Int($1)].cost }
             flat.count = UInt32(numbers.count)
@@ -48,11 +45,18 @@ struct PlanLinker {
     /// Files the steps, when all are known: how rare a gram is depends on all of them.
     mutating func link() {
         firstSteps.append(Int32(steps.count))
-        for case let predicate? in predicates { index.count(predicate) }
+        for condition in conditions { if let access = condition.access { index.count(access) } }
         for (step, filing) in filings.enumerated() {
-            index.file(Int32(step), event: steps[step].event, under: filing < 0 ? nil : predicates[Int(filing)])
+            if filing < 0 {
+                index.file(Int32(step), event: steps[step].event, slot: -1, under: nil)
+            } else {
+                let slot = builder.conditions[Int(filing)].slot
+                index.file(Int32(step), event: steps[step].event, slot: slot, under: conditions[Int(filing)].access)
+            }
         }
     }
+
+    private func rank(of number: Int32) -> Int { conditions[Int(number)].access?.rank ?? Int.max }
 
     private mutating func number(of condition: Condition) -> Int32 {
         var place = Int(truncatingIfNeeded: condition.hash ^ condition.hash >> 32) & (table.count - 1)
@@ -65,7 +69,6 @@ struct PlanLinker {
         table[place] = number
         conditions.append(condition)
         builder.append(condition.parts)
-        predicates.append(AccessPredicate.of(condition, slot: builder.conditions[Int(number)].slot))
         if conditions.count * 2 > table.count { grow() }
         return number
     }

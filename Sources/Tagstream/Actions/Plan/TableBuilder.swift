@@ -48,6 +48,7 @@ struct TableBuilder {
             FlatSlot(
                 kind: slot.kind, source: slot.source, isText: slot.isText,
                 matchesMembers: !slot.isText && Self.exceptionLists.contains(slot.key), keyHash: slot.keyHash,
+                place: AccessKey.place(of: slot),
                 key: PoolRange(offset: UInt32(pool.count), length: UInt32(slot.key.count))
             )
         )

@@ -1,13 +1,15 @@
 /// What has to be true of an event for a condition to be true, as far as the index can look it up.
-enum AccessPredicate {
-    /// One of these keys has to be present. The place is the slot for properties and zero for elements.
+enum AccessPredicate: Sendable {
+    /// One of these keys has to be present.
     case keys([UInt64], rank: Int, needs: Need)
-    /// For one set out of each of these, one gram of the set has to be present: the builder takes each set's rarest.
-    case grams([[UInt32]], kind: AccessKey.Kind, place: Int32)
+    /// All grams of one of these sets have to be present: the builder takes each set's rarest.
+    case grams([[UInt32]], kind: AccessKey.Kind, place: UInt32)
 
     /// What has to be looked at when an event comes.
-    enum Need {
-        case equality(slot: Int32)
+    enum Need: Sendable {
+        /// The property that the condition compares.
+        case equality
+        /// Things of elements, as ``AccessPredicate/bit(_:)``.
         case elements(UInt16)
     }
 
@@ -20,8 +22,10 @@ enum AccessPredicate {
     }
 
     /// The access predicate of a condition; nil where it has none, as all negations have not.
-    static func of(_ condition: Condition, slot: Int32) -> AccessPredicate? {
-        switch condition.test {
+    ///
+    /// - Parameter place: stands for the property that is compared (``AccessKey/place(of:)``); zero for elements.
+    static func of(_ test: Condition.Test, place slot: UInt32) -> AccessPredicate? {
+        switch test {
         case .event: return nil
         case .url(let test): return of(test, texts: .text, grams: .gram, slot)
         case .element(let text, let href, let tag): return element(text, href, tag)
@@ -38,21 +42,21 @@ enum AccessPredicate {
 
     // MARK: Texts
 
-    private static func of(_ test: TextTest, texts: AccessKey.Kind, grams: AccessKey.Kind, _ slot: Int32) -> AccessPredicate? {
+    private static func of(_ test: TextTest, texts: AccessKey.Kind, grams: AccessKey.Kind, _ slot: UInt32) -> AccessPredicate? {
         switch test {
         case .exact(let text):
-            return .keys([AccessKey.key(texts, place: slot, AccessKey.hash(text))], rank: 0, needs: .equality(slot: slot))
+            return .keys([AccessKey.key(texts, place: slot, AccessKey.hash(text))], rank: 0, needs: .equality)
         case .like(let pattern, let ignoringCase):
             let runs = pattern.split(whereSeparator: { $0 >= LikePattern.run }).map(Array.init)
             return Self.grams([runs], ignoringCase ? lowered(grams) : grams, slot)
-        case .regex(_, let source): return RegexLiterals.required(by: source).flatMap { Self.grams($0, grams, slot) }
+        case .regex(_, let source): return RegexShape(of: source).required.flatMap { Self.grams($0.map { [$0] }, grams, slot) }
         }
     }
 
     private static func lowered(_ kind: AccessKey.Kind) -> AccessKey.Kind { kind == .gram ? .loweredGram : .loweredElementGram }
 
     /// For each alternative the grams of all its runs; nil where an alternative has none.
-    private static func grams(_ alternatives: [[[UInt8]]], _ kind: AccessKey.Kind, _ place: Int32) -> AccessPredicate? {
+    private static func grams(_ alternatives: [[[UInt8]]], _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate? {
         var sets: [[UInt32]] = []
         for runs in alternatives {
             var set: [UInt32] = []
@@ -90,13 +94,13 @@ enum AccessPredicate {
 
     // MARK: Filters
 
-    private static func of(_ comparison: Comparison, _ key: [UInt8], _ slot: Int32) -> AccessPredicate? {
+    private static func of(_ comparison: Comparison, _ key: [UInt8], _ slot: UInt32) -> AccessPredicate? {
         guard !comparison.isNegated else { return nil }
         switch comparison.meaning {
         // Lists of exceptions match by their members, which are no values of the property.
         case .exact where !key.starts(with: Array("$exception_".utf8)):
             let keys = comparison.operands.flatMap { Self.keys(of: $0, slot) }
-            return .keys(keys, rank: comparison.operands.count == 1 ? 0 : 2, needs: .equality(slot: slot))
+            return .keys(keys, rank: comparison.operands.count == 1 ? 0 : 2, needs: .equality)
         case .icontains: return contains(comparison, .loweredGram, slot)
         case .regex: return patterns(comparison, .gram, slot)
         default: return nil
@@ -121,7 +125,7 @@ enum AccessPredicate {
         }
     }
 
-    private static func contains(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: Int32) -> AccessPredicate? {
+    private static func contains(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate? {
         let alternatives = comparison.operands.map { operand -> [[UInt8]] in
             switch operand {
             case .text(let text): [LowerCase.of(text)]
@@ -133,17 +137,17 @@ enum AccessPredicate {
         return grams(alternatives, kind, place)
     }
 
-    private static func patterns(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: Int32) -> AccessPredicate? {
+    private static func patterns(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate? {
         var alternatives: [[[UInt8]]] = []
         for operand in comparison.operands {
-            guard case .pattern(_, let source) = operand, let runs = RegexLiterals.required(by: source) else { return nil }
-            alternatives += runs
+            guard case .pattern(_, let source) = operand, let required = RegexShape(of: source).required else { return nil }
+            alternatives += required.map { [$0] }
         }
         return grams(alternatives, kind, place)
     }
 
     /// Everything that a property may be when it equals a value (spec: "exact"), as hashes.
-    private static func keys(of operand: Operand, _ slot: Int32) -> [UInt64] {
+    private static func keys(of operand: Operand, _ slot: UInt32) -> [UInt64] {
         func key(_ kind: AccessKey.Kind, _ hash: UInt64) -> UInt64 { AccessKey.key(kind, place: slot, hash) }
         switch operand {
         case .text(let text):

@@ -42,10 +42,15 @@ enum AccessKey {
         return padded.withUnsafeBytes { hash(UnsafeRawBufferPointer(rebasing: $0[..<bytes.count])) }
     }
 
-    /// The key of a thing (`place` tells which property it belongs to) for events of one name; scope -1 is every event.
+    /// What stands for a property in its keys: the same in every plan.
+    static func place(of slot: FlatParts.Slot) -> UInt32 {
+        slot.keyHash &* 0x85EB_CA6B &+ UInt32(slot.source) &* 0xC2B2_AE35 &+ (slot.isText ? 0x9E37_79B9 : 0)
+    }
+
+    /// The key of a thing; `place` tells which property it belongs to, zero stands for elements.
     @inline(__always)
-    static func key(_ kind: Kind, place: Int32, _ hash: UInt64) -> UInt64 {
-        let mixed = (hash ^ (kind.rawValue << 32 | UInt64(UInt32(bitPattern: place)))) &* 0xE703_7ED1_A0B4_28DB
+    static func key(_ kind: Kind, place: UInt32, _ hash: UInt64) -> UInt64 {
+        let mixed = (hash ^ (kind.rawValue << 32 | UInt64(place))) &* 0xE703_7ED1_A0B4_28DB
         return mixed ^ mixed >> 29
     }
 
@@ -55,6 +60,10 @@ enum AccessKey {
         let mixed = (key &+ UInt64(UInt32(bitPattern: scope)) &* 0x8EBC_6AF0_9C88_C6E3) &* multiplier
         return mixed ^ mixed >> 32
     }
+
+    /// One of 64 bits for something that an element has, by its hash. An element that lacks a bit lacks the thing.
+    @inline(__always)
+    static func mark(_ hash: UInt64) -> UInt64 { 1 << (hash &* multiplier >> 58) }
 
     /// A number's hash: the same for both zeros.
     @inline(__always)
