@@ -32,7 +32,7 @@ public struct Trial: ~Copyable {
             throw EventUnreadable(reason: error.reason, detail: error.detail)
         }
         let event = validator.prepare(decoded, at: now, on: &bench)
-        matcher.match(event.decoded.event, on: &bench, with: plan, into: &matched)
+        matcher.match(event.decoded.event, on: bench, with: plan, into: &matched)
         return (0..<matched.count).map { plan.id(at: matched[$0]) }
     }
 }

@@ -5,6 +5,10 @@
 final class Condition: Sendable {
     /// What is tested.
     let test: Test
+    /// The same, flat.
+    let parts: FlatParts
+    /// What the index looks the condition up under; nil where it cannot.
+    let access: AccessPredicate?
     /// The same bytes for two conditions that test the same.
     let identity: [UInt8]
     /// A hash of ``identity``.
@@ -34,6 +38,8 @@ final class Condition: Sendable {
 
     init(_ test: Test) {
         self.test = test
+        parts = FlatParts(test)
+        access = AccessPredicate.of(test, place: parts.slot.map { AccessKey.place(of: $0) } ?? 0)
         var writer = IdentityWriter()
         writer.write(test)
         identity = writer.bytes

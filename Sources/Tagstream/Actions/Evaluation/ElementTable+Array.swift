@@ -92,7 +92,7 @@ extension ElementTable {
         if isKey("attr__class") {
             guard isText else { return false }
             let bytes = text.bytes(bench, arena)
-            addClasses(bytes, at: { text.dropping($0) }, to: &element)
+            addClasses(bytes, at: { text.part($0, 0) }, to: &element)
         } else if isKey("attr__href") {
             guard isText else { return false }
             element.href = Subject(text: Self.prefix(of: text, units: 2048, bench, arena), epoch: epoch)
@@ -101,9 +101,7 @@ extension ElementTable {
             element.id = text
             element.hasID = true
         }
-        var name = key.dropping(6)
-        name.length = key.length &- 6
-        attributes.append(Attribute(name: name, value: text))
+        attributes.append(Attribute(name: key.part(6, Int(key.length) &- 6), value: text))
         return true
     }
 
@@ -158,17 +156,6 @@ extension ElementTable {
         var prefix = text
         prefix.length = UInt32(truncatingIfNeeded: index)
         return prefix
-    }
-}
-
-extension TextRange {
-    /// The range from `count` bytes on, with a length of zero: for the caller to set.
-    @inline(__always)
-    func dropping(_ count: Int) -> TextRange {
-        var rest = self
-        rest.move(by: count)
-        rest.length = 0
-        return rest
     }
 }
 

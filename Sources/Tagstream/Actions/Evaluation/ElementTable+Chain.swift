@@ -169,16 +169,16 @@ private struct ChainParser {
         }
     }
 
-    /// Goes on to the next `;` outside quotes.
+    /// Goes on to the next `;` outside quotes, where a quote opens behind `=` and closes at the next that is not escaped.
+    ///
+    /// Merely counting quotes would take the rest of the chain for quoted once a value has swallowed its closing quote.
     private mutating func skipRest() {
-        var isQuoted = false
-        while position < end {
-            let current = byte(position)
-            if current == 0x22 { isQuoted.toggle() }
-            if current == 0x5C, isQuoted, byte(position &+ 1) == 0x22 { position &+= 1 }
-            if current == 0x3B, !isQuoted { return }
-            position &+= 1
+        while position < end, byte(position) != 0x3B {
+            let opens = byte(position) == 0x3D && position &+ 1 < end && byte(position &+ 1) == 0x22
+            position &+= opens ? 2 : 1
+            guard opens else { continue }
+            while position < end, byte(position) != 0x22 || byte(position &- 1) == 0x5C { position &+= 1 }
+            position = min(position &+ 1, end)
         }
-        position = min(position, end)
     }
 }

@@ -20,6 +20,8 @@ struct ElementTable: ~Copyable {
         /// Zero where the element does not say.
         var nthChild: Int32 = 0
         var nthOfType: Int32 = 0
+        /// ``AccessKey/mark(_:)`` of what selectors may ask for; valid where the table has been marked.
+        var marks: UInt64 = 0
         /// The classes separated by one blank, once somebody asked for them.
         var classText = TextRange.empty
         var hasClassText = false
@@ -43,7 +45,40 @@ struct ElementTable: ~Copyable {
     /// The fields of one entry of `$elements`.
     var fields = FieldTape(capacity: 64)
 
+    /// Whether the elements' marks have been set.
+    private var isMarked = false
+
+    /// Sets the elements' marks, unless that has been done: a selector's compound is compared with one word before its parts are.
+    mutating func mark(_ bench: UnsafeRawPointer, _ arena: borrowing ByteArena) {
+        guard !isMarked else { return }
+        isMarked = true
+        for index in 0..<elements.count {
+            let element = elements.base + index
+            var marks = AccessKey.mark(AccessKey.hash(element.pointee.tag.bytes(bench, arena)))
+            if element.pointee.hasID { marks |= AccessKey.mark(AccessKey.hash(element.pointee.id.bytes(bench, arena))) }
+            for place in 0..<Int(element.pointee.classCount) {
+                let name = classes[Int(element.pointee.firstClass) &+ place].bytes(bench, arena)
+                marks |= AccessKey.mark(AccessKey.hash(AccessKey.beforeDot(name)))
+            }
+            var rest = element.pointee.head
+            while rest.length > 0 {
+                let piece = AccessKey.beforeDot(rest.bytes(bench, arena))
+                marks |= AccessKey.mark(AccessKey.hash(piece))
+                rest.drop(min(Int(rest.length), piece.count &+ 1))
+            }
+            for place in 0..<Int(element.pointee.attributeCount) {
+                let attribute = attributes[Int(element.pointee.firstAttribute) &+ place]
+                let name = attribute.name.bytes(bench, arena)
+                marks |= AccessKey.mark(AccessKey.hash(name))
+                // `#x` means `attr__id` too.
+                if equals(name, "id") { marks |= AccessKey.mark(AccessKey.hash(attribute.value.bytes(bench, arena))) }
+            }
+            element.pointee.marks = marks
+        }
+    }
+
     mutating func removeAll() {
+        isMarked = false
         elements.removeAll()
         attributes.removeAll()
         classes.removeAll()

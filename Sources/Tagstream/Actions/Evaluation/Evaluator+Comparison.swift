@@ -3,13 +3,8 @@ import CRE2
 extension Evaluator {
     /// Whether a filter on a property holds.
     mutating func evaluateProperty(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
-        let subject = subject(condition.slot, tables)
-        let slot = tables.slots[Int(condition.slot)]
-        if slot.isText, subject.pointee.kind != .string, subject.pointee.kind.rawValue > Value.Kind.null.rawValue {
-            _ = text(subject)
-            subject.pointee.kind = .string
-        }
-        return compare(subject, condition, matchesMembers: slot.matchesMembers, tables)
+        let subject = textSubject(condition.slot, tables)
+        return compare(subject, condition, matchesMembers: tables.slots.base[Int(condition.slot)].matchesMembers, tables)
     }
 
     /// Whether a subject satisfies a comparison, its negation included.
@@ -32,12 +27,12 @@ extension Evaluator {
         case .isSet: return .isTrue
         case .exact:
             if matchesMembers, subject.pointee.kind == .array { return Outcome(anyMemberEquals(subject.pointee, operands, count, tables)) }
-            return Outcome(equals(subject, operands, count, tables))
+            return Outcome(equals(subject, operands, count, sorted: Int(condition.sortedTexts), tables))
         case .icontains:
             let text = lowered(subject)
             for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) { return .isTrue }
             return .isFalse
-        case .regex: return search(text(subject), operands, count)
+        case .regex: return search(text(subject), operands, count, tables)
         case .gt, .gte, .lt, .lte, .between: return Outcome(orders(subject, condition.meaning, operands, count, tables))
         case .dateExact, .dateBefore, .dateAfter: return Outcome(dates(subject, condition.meaning, operands, count))
         case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange, .semverUnequal:
@@ -45,11 +40,12 @@ extension Evaluator {
         }
     }
 
-    @inline(__always)
-    func search(_ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int) -> Outcome {
+    private func search(
+        _ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+    ) -> Outcome {
         var outcome = Outcome.isFalse
         for index in 0..<count {
-            switch search(text, operands[index]) {
+            switch search(text, operands[index], tables) {
             case .isTrue: return .isTrue
             case .failed: outcome = .failed
             case .isFalse: break
@@ -58,20 +54,43 @@ extension Evaluator {
         return outcome
     }
 
-    @inline(__always)
-    func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand) -> Outcome {
+    /// Whether a pattern, or one of the texts that it stands for, occurs in a text.
+    func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
+        if operand.kind == .literals { return Outcome(containsOne(of: tables.bytes(operand.text), anchors: operand.truth, text)) }
         let found = tagstream_re2_search(OpaquePointer(bitPattern: UInt(operand.first)), text.baseAddress, text.count)
         return found < 0 ? .failed : Outcome(found == 1)
     }
 
+    private func containsOne(of list: UnsafeRawBufferPointer, anchors: UInt8, _ text: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        while index < list.count {
+            let length = Int(list[index]) | Int(list[index &+ 1]) << 8
+            let literal = UnsafeRawBufferPointer(rebasing: list[(index &+ 2)..<(index &+ 2 &+ length)])
+            index &+= 2 &+ length
+            guard length <= text.count else { continue }
+            let found =
+                switch anchors {
+                case 0: TextSearch.contains(literal, in: text)
+                case 1: TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[..<length]), literal)
+                case 2: TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[(text.count &- length)...]), literal)
+                default: TextSearch.equal(text, literal)
+                }
+            if found { return true }
+        }
+        return false
+    }
+
     // MARK: Equality
 
+    /// - Parameter sorted: how many of the first operands are texts in byte order.
     private mutating func equals(
-        _ subject: UnsafeMutablePointer<Subject>, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+        _ subject: UnsafeMutablePointer<Subject>, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, sorted: Int,
+        _ tables: PlanTables
     ) -> Bool {
         switch subject.pointee.kind {
         case .string:
-            for index in 0..<count {
+            if sorted > 0, Self.isFound(text(subject), operands, sorted, tables) { return true }
+            for index in sorted..<count {
                 let operand = operands[index]
                 if operand.kind == .number {
                     if let number = number(subject), number == operand.number { return true }
@@ -101,6 +120,21 @@ extension Evaluator {
         return false
     }
 
+    /// Searches texts in byte order by halves.
+    private static func isFound(
+        _ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+    ) -> Bool {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low &+ high) / 2
+            let order = TextSearch.compare(tables.bytes(operands[middle].text), text)
+            if order == 0 { return true }
+            if order < 0 { low = middle &+ 1 } else { high = middle }
+        }
+        return false
+    }
+
     private mutating func anyMemberEquals(
         _ list: Subject, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
     ) -> Bool {
@@ -114,7 +148,7 @@ extension Evaluator {
         )
         while let member = walk.next() {
             var subject = Subject(member, epoch: epoch)
-            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, tables) }) { return true }
+            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, sorted: 0, tables) }) { return true }
         }
         return false
     }

@@ -24,7 +24,7 @@ extension Evaluator {
         switch operand.kind {
         case .like: return Outcome(LikePattern.matches(tables.bytes(operand.text), text(subject)))
         case .likeIgnoringCase: return Outcome(LikePattern.matches(tables.bytes(operand.text), lowered(subject)))
-        case .pattern: return search(text(subject), operand)
+        case .pattern, .literals: return search(text(subject), operand, tables)
         default: return Outcome(TextSearch.equal(text(subject), tables.bytes(operand.text)))
         }
     }
@@ -70,6 +70,7 @@ extension Evaluator {
     mutating func evaluateSelector(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
         needElements()
         guard table.elements.count > 0 else { return Outcome(condition.isNegated) }
+        table.mark(bench, arena)
         var first = Int(condition.first)
         let end = first &+ Int(condition.count)
         while first < end {
@@ -114,6 +115,7 @@ extension Evaluator {
     }
 
     private mutating func satisfies(_ element: Int, _ compound: FlatCompound, _ tables: PlanTables) -> Bool {
+        guard table.elements.base[element].marks & compound.marks == compound.marks else { return false }
         let tests = tables.tests.base + Int(compound.firstTest)
         for index in 0..<Int(compound.testCount) where !satisfies(element, tests[index], tables) { return false }
         return true
@@ -191,19 +193,29 @@ extension Evaluator {
 
     // MARK: Classes
 
+    /// The classes of an element are the tokens of `attr__class`, and what a chain's head has besides them.
+    ///
+    /// SDKs write the same classes into both, so that the head adds nothing: a part of a token (`py-2` of `py-2.5`) is no class,
+    /// although it stands in the head between two dots. Chains that were made elsewhere may have a class in the head only.
     private func hasClass(_ element: UnsafeMutablePointer<ElementTable.Element>, _ name: UnsafeRawBufferPointer) -> Bool {
-        if element.pointee.hasClassList {
-            for index in 0..<Int(element.pointee.classCount)
-            where TextSearch.equal(bytes(table.classes[Int(element.pointee.firstClass) &+ index]), name) { return true }
-            return false
+        var isPart = false
+        for index in 0..<Int(element.pointee.classCount) {
+            let token = bytes(table.classes[Int(element.pointee.firstClass) &+ index])
+            if TextSearch.equal(token, name) { return true }
+            isPart = isPart || token.count > name.count && Self.hasRun(name, in: token)
         }
-        // Classes such as `py-2.5` are written into the head undelimited: a run of pieces is the text between two dots.
-        let head = bytes(element.pointee.head)
+        return !isPart && Self.hasRun(name, in: bytes(element.pointee.head))
+    }
+
+    /// Whether a text is one of the pieces between another's dots, or a run of them: classes such as `py-2.5` are written into a
+    /// chain's head undelimited.
+    private static func hasRun(_ name: UnsafeRawBufferPointer, in head: UnsafeRawBufferPointer) -> Bool {
+        guard name.count > 0 else { return false }
         var start = 0
         while start &+ name.count <= head.count {
             let end = start &+ name.count
             if end == head.count || head[end] == 0x2E, TextSearch.equal(UnsafeRawBufferPointer(rebasing: head[start..<end]), name) {
-                return name.count > 0
+                return true
             }
             while start < head.count, head[start] != 0x2E { start &+= 1 }
             start &+= 1

@@ -21,6 +21,8 @@ struct Evaluator: ~Copyable {
     /// The event's bytes; valid during one call of the matcher.
     var bench: UnsafeRawPointer
     var event = Event()
+    /// The event's name, decoded.
+    private var name: TextRange?
     /// The number of the event; zero is never one.
     private(set) var epoch: UInt32 = 0
     var arena = ByteArena(capacity: 1 << 14)
@@ -36,7 +38,9 @@ struct Evaluator: ~Copyable {
     // MARK: An event
 
     /// Begins an event: binds the properties that the plan's conditions compare.
-    mutating func begin(_ event: Event, on bench: borrowing Workbench, _ tables: PlanTables) {
+    ///
+    /// - Returns: whether the numbers of events began anew, so that everything remembered under them has to be forgotten.
+    mutating func begin(_ event: Event, on bench: borrowing Workbench, _ tables: PlanTables) -> Bool {
         self.event = event
         self.bench = UnsafeRawPointer(bench.bytes.base)
         arena.removeAll()
@@ -44,7 +48,9 @@ struct Evaluator: ~Copyable {
         if memo.count < tables.conditions.count { memo.resize(to: tables.conditions.count, filling: 0) }
         // Two bits of the memo hold the outcome, thirty the number of the event.
         epoch &+= 1
-        if epoch == 1 << 30 { restart() }
+        let restarts = epoch == 1 << 30
+        if restarts { restart() }
+        name = nil
         bind(event.properties, bench, tables, source: 0)
         bind(event.addedProperties, bench, tables, source: 0)
         // A later binding replaces an earlier one: `$set` wins over the person's, which win over `$set_once`.
@@ -56,6 +62,7 @@ struct Evaluator: ~Copyable {
         bind(event.groups.2, bench, tables, source: 4)
         bind(event.groups.3, bench, tables, source: 5)
         bind(event.groups.4, bench, tables, source: 6)
+        return restarts
     }
 
     private mutating func restart() {
@@ -132,7 +139,41 @@ struct Evaluator: ~Copyable {
         slots[Int(slot)] = subject
     }
 
+    /// The event's name; empty where it has none that is a text.
+    mutating func eventName() -> UnsafeRawBufferPointer {
+        if name == nil { name = event.name.kind == .string ? ElementTable.text(of: event.name, bench, &arena) : .empty }
+        return bytes(name ?? .empty)
+    }
+
+    /// The subject of a slot; a text where the slot is compared as text.
+    @inline(__always)
+    mutating func textSubject(_ slot: Int32, _ tables: PlanTables) -> UnsafeMutablePointer<Subject> {
+        let subject = subject(slot, tables)
+        if tables.slots.base[Int(slot)].isText, subject.pointee.kind != .string, subject.pointee.kind.rawValue > Value.Kind.null.rawValue {
+            _ = text(subject)
+            subject.pointee.kind = .string
+        }
+        return subject
+    }
+
+    /// Where a pointer into the workbench or the arena points to, in words that survive the arena's moving.
+    @inline(__always)
+    func mark(_ pointer: UnsafeRawPointer) -> (isInArena: Bool, offset: Int) {
+        let offset = pointer - UnsafeRawPointer(arena.base)
+        return offset >= 0 && offset < arena.count ? (true, offset) : (false, pointer - bench)
+    }
+
+    /// The pointer that was marked, as it is now.
+    @inline(__always)
+    func pointer(to mark: (isInArena: Bool, offset: Int)) -> UnsafeRawPointer {
+        (mark.isInArena ? UnsafeRawPointer(arena.base) : bench) + mark.offset
+    }
+
     // MARK: Elements
+
+    /// Whether the event says anything of elements.
+    @inline(__always)
+    var hasElements: Bool { event.elements.kind == .array || event.elementsChain.kind == .string && event.elementsChain.length > 0 }
 
     /// Parses the elements, unless that has been done for this event.
     @inline(__always)

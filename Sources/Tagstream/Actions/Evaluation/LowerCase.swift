@@ -34,6 +34,7 @@ enum LowerCase {
 
     /// The lower-case form of text that belongs to a definition.
     static func of(_ text: [UInt8]) -> [UInt8] {
+        if text.allSatisfy({ $0 < 0x80 }) { return text.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 } }
         var out = ByteArena(capacity: text.count * 2 + 8)
         text.withUnsafeBytes { append($0, to: &out) }
         return Array(out.bytes(0, out.count))

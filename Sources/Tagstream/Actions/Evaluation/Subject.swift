@@ -27,9 +27,18 @@ struct TextRange {
         self.init(place: UInt32(truncatingIfNeeded: offset) | Self.inArena, length: UInt32(truncatingIfNeeded: length))
     }
 
-    /// Begins so many bytes later.
+    /// Leaves out so many bytes at the beginning.
     @inline(__always)
-    mutating func move(by count: Int) { place &+= UInt32(truncatingIfNeeded: count) }
+    mutating func drop(_ count: Int) {
+        place &+= UInt32(truncatingIfNeeded: count)
+        length &-= UInt32(truncatingIfNeeded: count)
+    }
+
+    /// A part of the range.
+    @inline(__always)
+    func part(_ offset: Int, _ length: Int) -> TextRange {
+        TextRange(place: place &+ UInt32(truncatingIfNeeded: offset), length: UInt32(truncatingIfNeeded: length))
+    }
 
     /// The bytes, valid until the arena grows.
     @inline(__always)

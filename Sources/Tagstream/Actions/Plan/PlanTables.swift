@@ -4,7 +4,7 @@ struct PoolRange {
     var length: UInt32 = 0
 }
 
-/// A condition as the evaluator reads it: sixteen bytes, no pointer to follow before its operands.
+/// A condition as the evaluator reads it: no pointer to follow before its operands.
 struct FlatCondition {
     enum Kind: UInt8 { case event, url, element, selector, elementTag, elementFilter, property }
 
@@ -18,16 +18,19 @@ struct FlatCondition {
     /// Into the operands, or for a selector into the compounds.
     var first: UInt32
     var count: UInt32
+    /// How many of the first operands are texts in byte order; zero where the list is too short for that to pay.
+    var sortedTexts: UInt32 = 0
 }
 
 /// A value that a condition compares with, prepared.
 struct FlatOperand {
-    enum Kind: UInt8 { case none, text, number, bool, like, likeIgnoringCase, pattern, range, date, relativeDate, version, versionRange }
+    enum Kind: UInt8 { case none, text, number, bool, like, likeIgnoringCase, pattern, literals, range, date, relativeDate, version, versionRange }
 
     var kind: Kind
     /// A text's value as a number is in ``first``.
     var isNumber = false
-    /// For a text: 1 when it is "false" in any case, 2 when "true". For a boolean: 1 and 2 likewise.
+    /// For a text: 1 when it is "false" in any case, 2 when "true". For a boolean: 1 and 2 likewise. For literals: 1 when they
+    /// stand at the text's beginning, 2 at its end, 3 at both.
     var truth: UInt8 = 0
     var unit: DateText.Unit = .day
     /// The text, a number's printed form, or the version.
@@ -50,6 +53,8 @@ struct FlatCompound {
     var isChild: Bool
     /// The alternative ends here: this is the compound of the element itself.
     var isLast: Bool
+    /// ``AccessKey/mark(_:)`` of everything that the element has to have.
+    var marks: UInt64
 }
 
 /// A simple selector.
@@ -85,6 +90,8 @@ struct FlatSlot {
     /// Lists of this name match when a member does.
     var matchesMembers: Bool
     var keyHash: UInt32
+    /// What stands for the property in the index's keys.
+    var place: UInt32
     var key: PoolRange
     /// The next slot with the same source and key; -1 at the end.
     var next: Int32 = -1
@@ -119,9 +126,6 @@ struct PlanTables {
     let pool: Frozen<UInt8>
     /// Where fields of the event, of the person and of the groups are bound, by ``PropertySource/code`` 0…6.
     let bindings: Frozen<BindingTable>
-    /// The slot of the event's `$current_url`; -1 where nobody asks for it.
-    let urlSlot: Int32
-    let hasChainSlot: Bool
 
     @inline(__always)
     func bytes(_ range: PoolRange) -> UnsafeRawBufferPointer {

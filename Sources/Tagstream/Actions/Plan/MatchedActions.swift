@@ -1,0 +1,35 @@
+/// The actions that an event belongs to, as places in the plan, ascending. Reused from event to event.
+public struct MatchedActions: ~Copyable {
+    private var matched = Column<Int32>(capacity: 256)
+    private var failed = Column<Int32>(capacity: 16)
+
+    /// Makes an empty list.
+    public init() {}
+
+    /// How many actions matched.
+    @inline(__always)
+    public var count: Int { matched.count }
+
+    /// A matching action, as a place in the plan's definitions.
+    @inline(__always)
+    public subscript(_ index: Int) -> Int32 { matched[index] }
+
+    /// How many actions could not be evaluated. There should be none; see ``failed(_:)``.
+    @inline(__always)
+    public var failedCount: Int { failed.count }
+
+    /// An action of which it is not known whether it matches, because evaluating it failed (a bug, or memory exhausted).
+    @inline(__always)
+    public func failed(_ index: Int) -> Int32 { failed[index] }
+
+    @inline(__always)
+    mutating func removeAll() {
+        matched.removeAll()
+        failed.removeAll()
+    }
+
+    @inline(__always)
+    mutating func append(_ place: Int32) { matched.append(place) }
+
+    mutating func appendFailed(_ place: Int32) { failed.append(place) }
+}

@@ -1,0 +1,90 @@
+/// Which steps are filed under which key, and what has to be looked at when an event comes.
+struct PlanIndex {
+    /// Steps that one key leads to: a range of ``steps``.
+    struct Posting {
+        var key: UInt64
+        var first: UInt32
+        var count: UInt32
+    }
+
+    /// What steps of one event name, and those of any, have to know of an event.
+    struct Profile {
+        var firstEquality: UInt32 = 0
+        var equalityCount: UInt32 = 0
+        var firstGram: UInt32 = 0
+        var gramCount: UInt32 = 0
+        /// Which things of elements are looked up: ``AccessPredicate/bit(_:)``.
+        var elements: UInt16 = 0
+    }
+
+    /// A property in which grams are looked for.
+    struct GramPlace {
+        var slot: Int32
+        var isLowered: Bool
+    }
+
+    /// Event names by hash: indices of ``names``, -1 where there is none.
+    let nameTable: Frozen<Int32>
+    let names: Frozen<PoolRange>
+    let namePool: Frozen<UInt8>
+    /// One profile for each name, and at the end the one for all others.
+    let profiles: Frozen<Profile>
+    let equalities: Frozen<Int32>
+    let gramPlaces: Frozen<GramPlace>
+    /// Postings in the order of their keys, and where to find them by key.
+    let postings: Frozen<Posting>
+    let table: Frozen<Int32>
+    let steps: Frozen<Int32>
+    /// One bit for each gram's hash: most places of most texts end here.
+    let gramFilter: Frozen<UInt64>
+
+    func deallocate() {
+        nameTable.deallocate()
+        names.deallocate()
+        namePool.deallocate()
+        profiles.deallocate()
+        equalities.deallocate()
+        gramPlaces.deallocate()
+        postings.deallocate()
+        table.deallocate()
+        steps.deallocate()
+        gramFilter.deallocate()
+    }
+
+    var byteCount: Int {
+        nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes + postings.bytes
+            + table.bytes + steps.bytes + gramFilter.bytes
+    }
+
+    /// The index of an event name; -1 for one that no step mentions. Sixteen bytes must be readable behind the name.
+    @inline(__always)
+    func index(of name: UnsafeRawBufferPointer) -> Int32 {
+        let mask = nameTable.count &- 1
+        var place = Int(truncatingIfNeeded: AccessKey.hash(name)) & mask
+        while nameTable[place] >= 0 {
+            let range = names[Int(nameTable[place])]
+            let known = UnsafeRawBufferPointer(start: UnsafeRawPointer(namePool.base) + Int(range.offset), count: Int(range.length))
+            if TextSearch.equal(known, name) { return nameTable[place] }
+            place = (place &+ 1) & mask
+        }
+        return -1
+    }
+
+    /// The posting of a key; -1 where nothing is filed under it.
+    @inline(__always)
+    func posting(_ key: UInt64) -> Int32 {
+        let mask = table.count &- 1
+        var place = Int(truncatingIfNeeded: key) & mask
+        while true {
+            let found = table[place]
+            if found < 0 || postings[Int(found)].key == key { return found }
+            place = (place &+ 1) & mask
+        }
+    }
+
+    @inline(__always)
+    func mayContain(_ gram: UInt64) -> Bool {
+        let bit = Int(truncatingIfNeeded: gram >> 40) & (gramFilter.count &* 64 &- 1)
+        return gramFilter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+}
