@@ -13,7 +13,7 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "tagstream",
     products: [
-        .executable(name: "tagstream", targets: ["TagstreamCommand"]),
+        .executable(name: "tagstream", targets: ["TagstreamCommand"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -62,7 +62,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        .target(name: "TestKit", dependencies: ["Tagstream", "Worker"], path: "Tests/TestKit", swiftSettings: settings),
+        .target(
+            name: "TestKit",
+            dependencies: ["Tagstream", "Worker"],
+            path: "Tests/TestKit",
+            swiftSettings: settings
+        ),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka"], swiftSettings: settings),
         .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
         .testTarget(
@@ -70,7 +75,11 @@ let package = Package(
             dependencies: ["TagstreamCommand", "Tagstream", "Worker", "Kafka"],
             swiftSettings: settings
         ),
-        .testTarget(name: "WorkerTests", dependencies: ["Kafka", "Tagstream", "Worker", "TestKit"], swiftSettings: settings),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["Kafka", "Tagstream", "Worker", "TestKit"],
+            swiftSettings: settings
+        ),
     ],
     cxxLanguageStandard: .cxx17
 )
@@ -79,7 +88,10 @@ let package = Package(
 if ProcessInfo.processInfo.environment["TAGSTREAM_BENCHMARKS"] != nil {
     package.targets += [
         .systemLibrary(
-            name: "CLibSimdjson", path: "Benchmarks/CLibSimdjson", pkgConfig: "simdjson", providers: [.apt(["libsimdjson-dev"])]
+            name: "CLibSimdjson",
+            path: "Benchmarks/CLibSimdjson",
+            pkgConfig: "simdjson",
+            providers: [.apt(["libsimdjson-dev"])]
         ),
         .target(name: "CSimdjsonLimit", dependencies: ["CLibSimdjson"], path: "Benchmarks/CSimdjsonLimit"),
         .target(name: "CAllocationCounter", path: "Benchmarks/CAllocationCounter"),

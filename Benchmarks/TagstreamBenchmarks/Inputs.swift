@@ -18,7 +18,9 @@ struct Inputs {
         var lines: [UnsafeRawBufferPointer] = []
         for piece in pieces {
             UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<(offset + piece.count)]).copyBytes(from: piece)
-            lines.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[offset..<(offset + piece.count)]))
+            lines.append(
+                UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[offset..<(offset + piece.count)])
+            )
             offset += piece.count + Self.padding
         }
         self.lines = lines
@@ -31,7 +33,12 @@ struct Inputs {
             let topic = batch.index(ofTopic: "events_raw")
             for index in first..<min(first + 1000, lines.count) {
                 batch.append(
-                    topic: topic, partition: 3, offset: Int64(index), timestamp: 1_717_760_000_000, key: nil, value: lines[index]
+                    topic: topic,
+                    partition: 3,
+                    offset: Int64(index),
+                    timestamp: 1_717_760_000_000,
+                    key: nil,
+                    value: lines[index]
                 )
             }
             return batch

@@ -1,13 +1,17 @@
 import Foundation
 import Tagstream
 
-/// `tagstream-benchmarks`: what `make bench` runs. Prints one table; every figure is CPU time of this process, variants in turn.
+/// `tagstream-benchmarks`: what `make bench` runs.
+///
+/// Prints one table; every figure is CPU time of this process, variants in turn.
 @main
 struct Main {
     static func main() throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard let directory = arguments.first else {
-            print("usage: TagstreamBenchmarks DIRECTORY [--repeat WAY|LIMIT ACTIONS TIMES]\n  DIRECTORY: what Benchmarks/generate.py wrote")
+            print(
+                "usage: TagstreamBenchmarks DIRECTORY [--repeat WAY|LIMIT ACTIONS TIMES]\n  DIRECTORY: what Benchmarks/generate.py wrote"
+            )
             exit(2)
         }
         let inputs = try Inputs(directory + "/envelopes.ndjson")
@@ -23,10 +27,18 @@ struct Main {
     }
 
     static func wholeWay(_ inputs: Inputs, _ directory: String) throws {
-        let ways = try ["10", "100", "1000", "10000"].map { (name: $0, way: WholeWay(inputs, try snapshot(directory, $0))) }
+        let ways = try ["10", "100", "1000", "10000"].map {
+            (name: $0, way: WholeWay(inputs, try snapshot(directory, $0)))
+        }
         ways[0].way.run()
         let limit = Limit(inputs, rowBytes: ways[0].way.bytesOut / inputs.lines.count)
-        var variants = [Variant(name: "limit: simdjson on-demand, both layers + memcpy", operations: inputs.lines.count, run: limit.run)]
+        var variants = [
+            Variant(
+                name: "limit: simdjson on-demand, both layers + memcpy",
+                operations: inputs.lines.count,
+                run: limit.run
+            )
+        ]
         for (name, way) in ways {
             variants.append(Variant(name: "whole way, \(name) actions", operations: inputs.lines.count, run: way.run))
         }
@@ -36,7 +48,13 @@ struct Main {
             let counts = index == 0 ? nil : ways[index - 1].way.counts
             print(
                 result.name.padding(toLength: 50, withPad: " ", startingAt: 0),
-                String(format: "%7.0f (%6.0f)  %5.2f  %6.3f", result.median, result.minimum, result.median / results[0].median, result.allocations),
+                String(
+                    format: "%7.0f (%6.0f)  %5.2f  %6.3f",
+                    result.median,
+                    result.minimum,
+                    result.median / results[0].median,
+                    result.allocations
+                ),
                 counts.map { "\($0.tagged) \($0.matches) dead:\($0.deadLetters)" } ?? ""
             )
         }

@@ -41,7 +41,14 @@ final class Limit {
     func run() {
         for line in inputs.lines {
             let text = line.baseAddress!.assumingMemoryBound(to: CChar.self)
-            let properties = tagstream_limit(text, line.count, line.count + Inputs.padding, row, text, min(rowBytes, line.count))
+            let properties = tagstream_limit(
+                text,
+                line.count,
+                line.count + Inputs.padding,
+                row,
+                text,
+                min(rowBytes, line.count)
+            )
             precondition(properties >= 0, "the limit could not parse a record")
         }
     }

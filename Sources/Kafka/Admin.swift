@@ -1,6 +1,8 @@
 internal import CLibrdkafka
 
-/// Creates, describes and deletes topics. Every call blocks until the broker has answered.
+/// Creates, describes and deletes topics.
+///
+/// Every call blocks until the broker has answered.
 public struct Admin: ~Copyable {
     /// A topic to create.
     public struct NewTopic: Sendable {
@@ -70,34 +72,51 @@ public struct Admin: ~Copyable {
         let topics = (0..<Int(found.topic_cnt)).map { index in
             let topic = found.topics[index]
             var partitions = [Description.Partition](
-                repeating: Description.Partition(leader: -1, replicas: 0), count: Int(topic.partition_cnt)
+                repeating: Description.Partition(leader: -1, replicas: 0),
+                count: Int(topic.partition_cnt)
             )
             for index in partitions.indices {
                 let partition = topic.partitions[index]
                 guard partitions.indices.contains(Int(partition.id)) else { continue }
-                partitions[Int(partition.id)] = Description.Partition(leader: partition.leader, replicas: Int(partition.replica_cnt))
+                partitions[Int(partition.id)] = Description.Partition(
+                    leader: partition.leader,
+                    replicas: Int(partition.replica_cnt)
+                )
             }
             return Description(name: String(cString: topic.topic), partitions: partitions)
         }
         return topics.sorted { $0.name < $1.name }
     }
 
-    /// Creates topics; returns for every one nil, or why it was not created. One that exists already is such a reason
-    /// (``KafkaError/isTopicAlreadyThere``).
+    /// Creates topics; returns for every one nil, or why it was not created.
+    ///
+    /// One that exists already is such a reason (``KafkaError/isTopicAlreadyThere``).
     public func create(_ topics: [NewTopic], timeout milliseconds: Int32) throws(KafkaError) -> [KafkaError?] {
         var message = [CChar](repeating: 0, count: 512)
         var handles: [OpaquePointer?] = []
         defer { for handle in handles { rd_kafka_NewTopic_destroy(handle) } }
         for topic in topics {
-            guard let handle = rd_kafka_NewTopic_new(topic.name, topic.partitions, topic.replication, &message, message.count) else {
+            guard
+                let handle = rd_kafka_NewTopic_new(
+                    topic.name,
+                    topic.partitions,
+                    topic.replication,
+                    &message,
+                    message.count
+                )
+            else {
                 throw KafkaError(
-                    RD_KAFKA_RESP_ERR__INVALID_ARG, "create the topic \"\(topic.name)\"",
+                    RD_KAFKA_RESP_ERR__INVALID_ARG,
+                    "create the topic \"\(topic.name)\"",
                     reason: message.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
                 )
             }
             handles.append(handle)
             for (name, value) in topic.configuration.sorted(by: { $0.key < $1.key }) {
-                try KafkaError.check(rd_kafka_NewTopic_set_config(handle, name, value), "configure the topic \"\(topic.name)\"")
+                try KafkaError.check(
+                    rd_kafka_NewTopic_set_config(handle, name, value),
+                    "configure the topic \"\(topic.name)\""
+                )
             }
         }
         let event = try request(RD_KAFKA_ADMIN_OP_CREATETOPICS, "create topics", milliseconds) { options, queue in
@@ -124,7 +143,10 @@ public struct Admin: ~Copyable {
 
     /// Sends a request to a queue of its own and waits for the answer.
     private func request(
-        _ kind: rd_kafka_admin_op_t, _ operation: String, _ milliseconds: Int32, _ send: (OpaquePointer?, OpaquePointer?) -> Void
+        _ kind: rd_kafka_admin_op_t,
+        _ operation: String,
+        _ milliseconds: Int32,
+        _ send: (OpaquePointer?, OpaquePointer?) -> Void
     ) throws(KafkaError) -> OpaquePointer {
         let queue = rd_kafka_queue_new(client.handle)
         defer { rd_kafka_queue_destroy(queue) }
@@ -148,7 +170,10 @@ public struct Admin: ~Copyable {
     }
 
     private static func outcomes(
-        _ results: UnsafeMutablePointer<OpaquePointer?>?, _ count: Int, _ names: [String], _ operation: String
+        _ results: UnsafeMutablePointer<OpaquePointer?>?,
+        _ count: Int,
+        _ names: [String],
+        _ operation: String
     ) -> [KafkaError?] {
         var byName: [String: KafkaError] = [:]
         for index in 0..<count {

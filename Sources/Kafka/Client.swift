@@ -1,3 +1,5 @@
+internal import CLibrdkafka
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-internal import CLibrdkafka
 
 /// What librdkafka says about a client: its log lines and the errors of its connections.
 public struct ClientNotice: Sendable {
@@ -46,7 +47,10 @@ struct Client: ~Copyable {
 
     /// Makes a client; the configuration is used up, whether that succeeds or not.
     init(
-        _ kind: rd_kafka_type_t, _ configuration: consuming RawConfiguration, _ state: CallbackState, _ operation: String
+        _ kind: rd_kafka_type_t,
+        _ configuration: consuming RawConfiguration,
+        _ state: CallbackState,
+        _ operation: String
     ) throws(KafkaError) {
         let raw = configuration.take()
         rd_kafka_conf_set_opaque(raw, Unmanaged.passUnretained(state).toOpaque())
@@ -56,7 +60,9 @@ struct Client: ~Copyable {
             let state = Unmanaged<CallbackState>.fromOpaque(opaque).takeUnretainedValue()
             state.notices(
                 ClientNotice(
-                    level: Int(level), facility: facility.map { String(cString: $0) } ?? "", message: text.map { String(cString: $0) } ?? ""
+                    level: Int(level),
+                    facility: facility.map { String(cString: $0) } ?? "",
+                    message: text.map { String(cString: $0) } ?? ""
                 )
             )
         }

@@ -27,17 +27,23 @@ public struct ClientConfiguration: Sendable {
             Reserved(name: "enable.auto.offset.store", reason: ours), Reserved(name: "isolation.level", reason: ours),
             Reserved(name: "enable.idempotence", reason: ours), Reserved(name: "acks", reason: ours),
             Reserved(name: "request.required.acks", reason: ours),
-            Reserved(name: "enable.gapless.guarantee", reason: ours), Reserved(name: "enable.partition.eof", reason: ours),
+            Reserved(name: "enable.gapless.guarantee", reason: ours),
+            Reserved(name: "enable.partition.eof", reason: ours),
             Reserved(name: "auto.offset.reset", reason: "use --from earliest|latest"),
             Reserved(name: "transactional.id", reason: "it is made of the application's name, --slot and the lane"),
             Reserved(name: "group.id", reason: "use --group"),
-            Reserved(name: "bootstrap.servers", reason: "use --brokers"), Reserved(name: "metadata.broker.list", reason: "use --brokers"),
+            Reserved(name: "bootstrap.servers", reason: "use --brokers"),
+            Reserved(name: "metadata.broker.list", reason: "use --brokers"),
             Reserved(name: "delivery.report.only.error", reason: ours), Reserved(name: "dr_cb", reason: ours),
-            Reserved(name: "queuing.strategy", reason: ours), Reserved(name: "queue.buffering.backpressure.threshold", reason: ours),
-            Reserved(name: "max.in.flight", reason: ours), Reserved(name: "max.in.flight.requests.per.connection", reason: ours),
-            Reserved(name: "plugin.library.paths", reason: executes), Reserved(name: "sasl.kerberos.kinit.cmd", reason: executes),
+            Reserved(name: "queuing.strategy", reason: ours),
+            Reserved(name: "queue.buffering.backpressure.threshold", reason: ours),
+            Reserved(name: "max.in.flight", reason: ours),
+            Reserved(name: "max.in.flight.requests.per.connection", reason: ours),
+            Reserved(name: "plugin.library.paths", reason: executes),
+            Reserved(name: "sasl.kerberos.kinit.cmd", reason: executes),
             Reserved(name: "ssl.engine.location", reason: executes), Reserved(name: "ssl.engine.id", reason: executes),
-            Reserved(name: "ssl.providers", reason: executes), Reserved(name: "sasl.oauthbearer.token.endpoint.url", reason: executes),
+            Reserved(name: "ssl.providers", reason: executes),
+            Reserved(name: "sasl.oauthbearer.token.endpoint.url", reason: executes),
             Reserved(name: "enable.sasl.oauthbearer.unsecure.jwt", reason: "it accepts tokens that nobody signed"),
             Reserved(name: "test.mock.num.brokers", reason: "use tagstream demo for an embedded cluster"),
         ]
@@ -60,7 +66,9 @@ public struct ClientConfiguration: Sendable {
         if let reserved = reserved.first(where: { $0.name == name }) {
             throw ConfigurationProblem("the property \"\(name)\" cannot be set: \(reserved.reason)")
         }
-        if name == "partition.assignment.strategy", value.contains("cooperative"), LibrdkafkaVersion.linked < .cooperativeIsSound {
+        if name == "partition.assignment.strategy", value.contains("cooperative"),
+            LibrdkafkaVersion.linked < .cooperativeIsSound
+        {
             throw ConfigurationProblem(
                 "\"\(name)\" is \"\(value)\", but librdkafka \(LibrdkafkaVersion.linked) loses assignments with it (#4908); "
                     + "expected range or roundrobin, or librdkafka \(LibrdkafkaVersion.cooperativeIsSound) or newer"
@@ -89,7 +97,9 @@ public struct LibrdkafkaVersion: Sendable, Comparable, CustomStringConvertible {
     public static let cooperativeIsSound = LibrdkafkaVersion(number: 0x020A_01FF)
 
     /// By release.
-    public static func < (one: LibrdkafkaVersion, other: LibrdkafkaVersion) -> Bool { one.number >> 8 < other.number >> 8 }
+    public static func < (one: LibrdkafkaVersion, other: LibrdkafkaVersion) -> Bool {
+        one.number >> 8 < other.number >> 8
+    }
 
     /// `2.0.2`.
     public var description: String { "\(number >> 24).\(number >> 16 & 0xFF).\(number >> 8 & 0xFF)" }
@@ -100,7 +110,9 @@ struct RawConfiguration: ~Copyable {
     private var handle: OpaquePointer?
 
     init() throws(ConfigurationProblem) {
-        guard let handle = rd_kafka_conf_new() else { throw ConfigurationProblem("no memory for a client's configuration") }
+        guard let handle = rd_kafka_conf_new() else {
+            throw ConfigurationProblem("no memory for a client's configuration")
+        }
         self.handle = handle
     }
 

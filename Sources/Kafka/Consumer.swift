@@ -1,3 +1,5 @@
+internal import CLibrdkafka
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,9 +7,10 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-internal import CLibrdkafka
 
-/// The group has given or taken partitions. Whoever polls answers with ``Consumer/assign(_:)`` or ``Consumer/unassign()``.
+/// The group has given or taken partitions.
+///
+/// Whoever polls answers with ``Consumer/assign(_:)`` or ``Consumer/unassign()``.
 public enum Rebalance: Sendable, Equatable {
     /// These partitions are this member's from now on; the eager protocol names them all.
     case assigned([TopicPartition])
@@ -47,12 +50,16 @@ public struct Consumer: ~Copyable {
     }
 
     let client: Client
-    /// What ``pause(_:)`` has paused. Cleared by every assignment: a pause does not outlive one (#5591).
+    /// What ``pause(_:)`` has paused.
+    ///
+    /// Cleared by every assignment: a pause does not outlive one (#5591).
     private var paused: Set<TopicPartition> = []
 
     /// Makes a consumer; it connects when it subscribes.
     public init(
-        _ configuration: ClientConfiguration, _ options: Options, notices: @escaping NoticeHandler = { _ in }
+        _ configuration: ClientConfiguration,
+        _ options: Options,
+        notices: @escaping NoticeHandler = { _ in }
     ) throws {
         var raw = try RawConfiguration()
         // What is worth a factor of two (docs/performance.md), overridable by the properties that follow.
@@ -66,7 +73,8 @@ public struct Consumer: ~Copyable {
             try raw.set("partition.assignment.strategy", "range,roundrobin")
         }
         if let instanceID = options.instanceID { try raw.set("group.instance.id", instanceID) }
-        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) where !ProducerOnly.names.contains(name) {
+        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key })
+        where !ProducerOnly.names.contains(name) {
             try raw.set(name, value)
         }
         try raw.set("bootstrap.servers", configuration.brokers)
@@ -88,10 +96,14 @@ public struct Consumer: ~Copyable {
         rd_kafka_poll_set_consumer(client.handle)
     }
 
-    /// Notes the rebalance for the owner instead of answering it here: a callback must neither block nor commit (reliability: a revoke
-    /// handler that calls back into the client is the classical deadlock). The group waits for the answer.
+    /// Notes the rebalance for the owner instead of answering it here: a callback must neither block nor commit
+    /// (reliability: a revoke handler that calls back into the client is the classical deadlock).
+    ///
+    /// The group waits for the answer.
     private static func note(
-        _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, of handle: OpaquePointer?,
+        _ code: rd_kafka_resp_err_t,
+        _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
+        of handle: OpaquePointer?,
         in state: CallbackState
     ) {
         if state.isClosing {
@@ -113,7 +125,10 @@ public struct Consumer: ~Copyable {
     /// Joins the group for these topics; partitions come as a ``Rebalance`` from a later poll.
     public func subscribe(_ topics: [String]) throws(KafkaError) {
         let list = PartitionList(topics.map { TopicPartition($0, -1) })
-        try KafkaError.check(rd_kafka_subscribe(client.handle, list.handle), "subscribe to \(topics.joined(separator: ", "))")
+        try KafkaError.check(
+            rd_kafka_subscribe(client.handle, list.handle),
+            "subscribe to \(topics.joined(separator: ", "))"
+        )
     }
 
     /// Takes partitions, either as the answer to ``Rebalance/assigned(_:)`` or, without a group's say, for a reader of its own.
@@ -159,7 +174,10 @@ public struct Consumer: ~Copyable {
     ///   - bytes: stop adding once this many bytes of values have been added.
     /// - Throws: what a partition or the group reports: an offset that does not exist, a missing right, an exceeded poll interval.
     public func poll(
-        into batch: inout MessageBatch, records: Int, bytes: Int, timeout milliseconds: Int32
+        into batch: inout MessageBatch,
+        records: Int,
+        bytes: Int,
+        timeout milliseconds: Int32
     ) throws(KafkaError) -> Outcome {
         var timeout = milliseconds
         var added = 0
@@ -205,7 +223,10 @@ public struct Consumer: ~Copyable {
         guard !offsets.isEmpty else { return }
         let list = PartitionList(offsets.mapValues { CommittedOffset($0) })
         // The timeout is divided by a thousand in 2.0.2 (#4230), so only "for ever" works; the call only waits for the client's own threads.
-        try KafkaError.check(rd_kafka_seek_partitions(client.handle, list.handle, -1), "seek in \(offsets.count) partitions")
+        try KafkaError.check(
+            rd_kafka_seek_partitions(client.handle, list.handle, -1),
+            "seek in \(offsets.count) partitions"
+        )
         var failure: KafkaError?
         list.forEach { partition, entry in
             if entry.err != RD_KAFKA_RESP_ERR_NO_ERROR, failure == nil {
@@ -218,17 +239,24 @@ public struct Consumer: ~Copyable {
     /// Stops reading from partitions until they are resumed or assigned anew.
     public mutating func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
         let list = PartitionList(partitions)
-        try KafkaError.check(rd_kafka_pause_partitions(client.handle, list.handle), "pause \(partitions.count) partitions")
+        try KafkaError.check(
+            rd_kafka_pause_partitions(client.handle, list.handle),
+            "pause \(partitions.count) partitions"
+        )
         paused.formUnion(partitions)
     }
 
-    /// Reads on from partitions that were paused. Those that were not are left out: resuming one of them rewinds it in versions before
-    /// 2.4.0 (#4636).
+    /// Reads on from partitions that were paused.
+    ///
+    /// Those that were not are left out: resuming one of them rewinds it in versions before 2.4.0 (#4636).
     public mutating func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
         let resumable = partitions.filter { paused.contains($0) }
         guard !resumable.isEmpty else { return }
         let list = PartitionList(resumable)
-        try KafkaError.check(rd_kafka_resume_partitions(client.handle, list.handle), "resume \(resumable.count) partitions")
+        try KafkaError.check(
+            rd_kafka_resume_partitions(client.handle, list.handle),
+            "resume \(resumable.count) partitions"
+        )
         paused.subtract(resumable)
     }
 
@@ -236,12 +264,14 @@ public struct Consumer: ~Copyable {
 
     /// The committed offsets of partitions, after pending transactions have ended; nil where nothing was committed.
     public func committed(
-        _ partitions: [TopicPartition], timeout milliseconds: Int32
+        _ partitions: [TopicPartition],
+        timeout milliseconds: Int32
     ) throws(KafkaError) -> [TopicPartition: CommittedOffset?] {
         guard !partitions.isEmpty else { return [:] }
         let list = PartitionList(partitions)
         try KafkaError.check(
-            rd_kafka_committed(client.handle, list.handle, milliseconds), "ask for the committed offsets of \(partitions.count) partitions"
+            rd_kafka_committed(client.handle, list.handle, milliseconds),
+            "ask for the committed offsets of \(partitions.count) partitions"
         )
         var offsets: [TopicPartition: CommittedOffset?] = [:]
         var failure: KafkaError?
@@ -252,21 +282,32 @@ public struct Consumer: ~Copyable {
             let metadata = entry.metadata.map {
                 String(decoding: UnsafeRawBufferPointer(start: $0, count: entry.metadata_size), as: UTF8.self)
             }
-            offsets[partition] = .some(entry.offset >= 0 ? CommittedOffset(entry.offset, metadata: metadata ?? "") : nil)
+            offsets[partition] = .some(
+                entry.offset >= 0 ? CommittedOffset(entry.offset, metadata: metadata ?? "") : nil
+            )
         }
         if let failure { throw failure }
         return offsets
     }
 
-    /// The first and the next offset of a partition, asked of its leader. For a reader of committed records the latter is the last
-    /// stable offset.
+    /// The first and the next offset of a partition, asked of its leader.
+    ///
+    /// For a reader of committed records the latter is the last stable offset.
     public func watermarks(
-        of partition: TopicPartition, timeout milliseconds: Int32
+        of partition: TopicPartition,
+        timeout milliseconds: Int32
     ) throws(KafkaError) -> (low: Int64, high: Int64) {
         var low: Int64 = 0
         var high: Int64 = 0
         try KafkaError.check(
-            rd_kafka_query_watermark_offsets(client.handle, partition.topic, partition.partition, &low, &high, milliseconds),
+            rd_kafka_query_watermark_offsets(
+                client.handle,
+                partition.topic,
+                partition.partition,
+                &low,
+                &high,
+                milliseconds
+            ),
             "ask for the offsets of \(partition)"
         )
         return (low, high)
@@ -285,7 +326,9 @@ public struct Consumer: ~Copyable {
         return GroupMetadata(handle: handle)
     }
 
-    /// Leaves the group. Blocks until it is done, but no longer than librdkafka's own limits; call it last.
+    /// Leaves the group.
+    ///
+    /// Blocks until it is done, but no longer than librdkafka's own limits; call it last.
     public func close() {
         client.state.isClosing = true
         rd_kafka_consumer_close(client.handle)
@@ -305,7 +348,10 @@ extension Client {
     /// number of partitions that cluster likes.
     func partitionCount(of topic: String, timeout milliseconds: Int32) throws(KafkaError) -> Int32 {
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        try KafkaError.check(rd_kafka_metadata(handle, 1, nil, &metadata, milliseconds), "ask for the partitions of \"\(topic)\"")
+        try KafkaError.check(
+            rd_kafka_metadata(handle, 1, nil, &metadata, milliseconds),
+            "ask for the partitions of \"\(topic)\""
+        )
         defer { rd_kafka_metadata_destroy(metadata) }
         if let found = metadata?.pointee {
             for index in 0..<Int(found.topic_cnt) where strcmp(found.topics[index].topic, topic) == 0 {
@@ -320,9 +366,12 @@ extension Client {
 /// Properties that only a producer has: passing them to a consumer makes librdkafka complain.
 enum ProducerOnly {
     static let names: Set<String> = [
-        "linger.ms", "queue.buffering.max.ms", "batch.size", "batch.num.messages", "compression.codec", "compression.type",
-        "compression.level", "message.timeout.ms", "delivery.timeout.ms", "request.timeout.ms", "queue.buffering.max.messages",
-        "queue.buffering.max.kbytes", "message.send.max.retries", "retries", "retry.backoff.ms", "partitioner", "msg_order_cmp",
+        "linger.ms", "queue.buffering.max.ms", "batch.size", "batch.num.messages", "compression.codec",
+        "compression.type",
+        "compression.level", "message.timeout.ms", "delivery.timeout.ms", "request.timeout.ms",
+        "queue.buffering.max.messages",
+        "queue.buffering.max.kbytes", "message.send.max.retries", "retries", "retry.backoff.ms", "partitioner",
+        "msg_order_cmp",
         "sticky.partitioning.linger.ms", "transaction.timeout.ms", "retry.backoff.max.ms",
     ]
 }
@@ -330,9 +379,12 @@ enum ProducerOnly {
 /// Properties that only a consumer has.
 enum ConsumerOnly {
     static let names: Set<String> = [
-        "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "partition.assignment.strategy", "group.instance.id",
-        "fetch.min.bytes", "fetch.max.bytes", "fetch.wait.max.ms", "fetch.message.max.bytes", "max.partition.fetch.bytes",
-        "fetch.error.backoff.ms", "fetch.queue.backoff.ms", "queued.min.messages", "queued.max.messages.kbytes", "check.crcs",
+        "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "partition.assignment.strategy",
+        "group.instance.id",
+        "fetch.min.bytes", "fetch.max.bytes", "fetch.wait.max.ms", "fetch.message.max.bytes",
+        "max.partition.fetch.bytes",
+        "fetch.error.backoff.ms", "fetch.queue.backoff.ms", "queued.min.messages", "queued.max.messages.kbytes",
+        "check.crcs",
         "group.protocol.type", "coordinator.query.interval.ms", "group.protocol", "group.remote.assignor",
     ]
 }

@@ -1,3 +1,5 @@
+internal import CLibrdkafka
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-internal import CLibrdkafka
 
 /// Records that a consumer has read: owns librdkafka's messages until it is emptied or goes.
 public struct MessageBatch: ~Copyable {
@@ -28,7 +29,12 @@ public struct MessageBatch: ~Copyable {
 
     mutating func noteEnd(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
         guard let topic = message.pointee.rkt else { return }
-        ends.append((TopicPartition(String(cString: rd_kafka_topic_name(topic)), message.pointee.partition), message.pointee.offset))
+        ends.append(
+            (
+                TopicPartition(String(cString: rd_kafka_topic_name(topic)), message.pointee.partition),
+                message.pointee.offset
+            )
+        )
     }
 
     /// Gives the records back to librdkafka; everything that points into them is void.
@@ -44,7 +50,9 @@ public struct MessageBatch: ~Copyable {
 
         /// Stands for the topic as long as the consumer lives: the same for all records of one topic.
         public var topicIdentity: OpaquePointer { message.pointee.rkt }
-        /// The topic's name. Allocates; compare ``topicIdentity`` instead.
+        /// The topic's name.
+        ///
+        /// Allocates; compare ``topicIdentity`` instead.
         public var topic: String { String(cString: rd_kafka_topic_name(message.pointee.rkt)) }
         /// The partition.
         public var partition: Int32 { message.pointee.partition }
@@ -68,7 +76,9 @@ public struct MessageBatch: ~Copyable {
             return kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp
         }
 
-        /// Calls `body` with every header's name and value, nil for null. The first call parses them.
+        /// Calls `body` with every header's name and value, nil for null.
+        ///
+        /// The first call parses them.
         public func forEachHeader(_ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?) -> Void) {
             var headers: OpaquePointer?
             guard rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
@@ -76,7 +86,9 @@ public struct MessageBatch: ~Copyable {
             var name: UnsafePointer<CChar>?
             var value: UnsafeRawPointer?
             var size = 0
-            while rd_kafka_header_get_all(headers, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let start = name {
+            while rd_kafka_header_get_all(headers, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR,
+                let start = name
+            {
                 body(
                     UnsafeRawBufferPointer(start: start, count: strlen(start)),
                     value.map { UnsafeRawBufferPointer(start: $0, count: size) }

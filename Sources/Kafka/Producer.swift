@@ -49,7 +49,9 @@ public struct TransactionalProducer: ~Copyable {
 
     /// Makes a producer; ``initTransactions(timeout:)`` has to follow.
     public init(
-        _ configuration: ClientConfiguration, _ options: Options, notices: @escaping NoticeHandler = { _ in }
+        _ configuration: ClientConfiguration,
+        _ options: Options,
+        notices: @escaping NoticeHandler = { _ in }
     ) throws {
         var raw = try RawConfiguration()
         try raw.set("socket.nagle.disable", "true")
@@ -59,7 +61,8 @@ public struct TransactionalProducer: ~Copyable {
         try raw.set("queue.buffering.max.messages", "1000000")
         try raw.set("queue.buffering.max.kbytes", String(max(1024, options.queueBytes >> 10)))
         try raw.set("transaction.timeout.ms", String(options.transactionTimeout))
-        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) where !ConsumerOnly.names.contains(name) {
+        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key })
+        where !ConsumerOnly.names.contains(name) {
             try raw.set(name, value)
         }
         try raw.set("bootstrap.servers", configuration.brokers)
@@ -93,7 +96,8 @@ public struct TransactionalProducer: ~Copyable {
         guard state.failedDelivery == nil else { return }
         let topic = String(cString: rd_kafka_topic_name(message.pointee.rkt))
         state.failedDelivery = FailedDelivery(
-            label: Int(bitPattern: message.pointee._private), error: KafkaError(code, "deliver a record to \"\(topic)\"")
+            label: Int(bitPattern: message.pointee._private),
+            error: KafkaError(code, "deliver a record to \"\(topic)\"")
         )
     }
 
@@ -121,7 +125,9 @@ public struct TransactionalProducer: ~Copyable {
         try KafkaError.check(rd_kafka_init_transactions(client.handle, milliseconds), "register the transactional id")
     }
 
-    /// Begins a transaction. Local: the broker learns of it with the first record.
+    /// Begins a transaction.
+    ///
+    /// Local: the broker learns of it with the first record.
     public func begin() throws(KafkaError) {
         client.state.failedDelivery = nil
         client.state.delivered = 0
@@ -147,8 +153,13 @@ public struct TransactionalProducer: ~Copyable {
     ///   - label: comes back with ``failedDelivery``.
     /// - Throws: ``KafkaError/isQueueFull`` (poll and repeat), ``KafkaError/isTooLarge`` (it will never fit).
     public mutating func produce(
-        to topic: Topic, partition: Int32, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: [Header],
-        timestamp: Int64? = nil, label: Int
+        to topic: Topic,
+        partition: Int32,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?,
+        headers: [Header],
+        timestamp: Int64? = nil,
+        label: Int
     ) throws(KafkaError) {
         if headers.count + 7 > partCapacity { growParts(to: headers.count + 7) }
         let parts = parts
@@ -181,7 +192,10 @@ public struct TransactionalProducer: ~Copyable {
             part.pointee.u.header.val = header.value.map { $0.baseAddress ?? UnsafeRawPointer(parts) }
             part.pointee.u.header.size = header.value?.count ?? 0
         }
-        try KafkaError.check(rd_kafka_produceva(client.handle, parts, count), "produce to \"\(topics[topic.index].name)\"")
+        try KafkaError.check(
+            rd_kafka_produceva(client.handle, parts, count),
+            "produce to \"\(topics[topic.index].name)\""
+        )
     }
 
     private mutating func growParts(to needed: Int) {
@@ -204,7 +218,9 @@ public struct TransactionalProducer: ~Copyable {
     ///
     /// Repeat with the same arguments when the remedy is ``Remedy/retry``.
     public func send(
-        _ offsets: [TopicPartition: CommittedOffset], of group: borrowing GroupMetadata, timeout milliseconds: Int32
+        _ offsets: [TopicPartition: CommittedOffset],
+        of group: borrowing GroupMetadata,
+        timeout milliseconds: Int32
     ) throws(KafkaError) {
         let list = PartitionList(offsets)
         try KafkaError.check(

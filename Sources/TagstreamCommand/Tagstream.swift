@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
 
-/// The command line. Every command is a file in `Commands/`; what several of them need lies beside it.
+/// The command line.
+///
+/// Every command is a file in `Commands/`; what several of them need lies beside it.
 @main
 struct TagstreamCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +27,9 @@ struct TagstreamCommand: AsyncParsableCommand {
         subcommands: [Demo.self, Run.self, Apply.self, Topics.self, Match.self, Actions.self]
     )
 
-    /// Runs the command. Wrong use exits with 2, as `--help` documents; ArgumentParser's own code for it is 64.
+    /// Runs the command.
+    ///
+    /// Wrong use exits with 2, as `--help` documents; ArgumentParser's own code for it is 64.
     static func main() async {
         do {
             var command = try parseAsRoot()

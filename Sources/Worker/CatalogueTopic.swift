@@ -14,25 +14,38 @@ public struct CatalogueReader: ~Copyable {
     ///
     /// - Throws: an error when the topic does not exist, or has more than one partition: then its offsets order nothing.
     public init(
-        _ configuration: ClientConfiguration, topic: String, group: String, notices: @escaping NoticeHandler = { _ in }
+        _ configuration: ClientConfiguration,
+        topic: String,
+        group: String,
+        notices: @escaping NoticeHandler = { _ in }
     ) throws {
-        var consumer = try Consumer(configuration, Consumer.Options(group: group, queueBytes: 16 << 20), notices: notices)
+        var consumer = try Consumer(
+            configuration,
+            Consumer.Options(group: group, queueBytes: 16 << 20),
+            notices: notices
+        )
         let partitions = try consumer.partitionCount(of: topic, timeout: 10_000)
         guard partitions == 1 else {
-            throw CatalogueProblem("the catalogue's topic \"\(topic)\" has \(partitions) partitions, expected 1, so that offsets order changes")
+            throw CatalogueProblem(
+                "the catalogue's topic \"\(topic)\" has \(partitions) partitions, expected 1, so that offsets order changes"
+            )
         }
         try consumer.assign([TopicPartition(topic, 0): Consumer.beginning])
         self.consumer = consume consumer
     }
 
     /// Reads what is there; returns what became of each entry, in order, and whether the topic's end was reached.
-    public mutating func read(timeout milliseconds: Int32) throws(KafkaError) -> (changes: [Catalogue.Change], isAtEnd: Bool) {
+    public mutating func read(timeout milliseconds: Int32) throws(KafkaError) -> (
+        changes: [Catalogue.Change], isAtEnd: Bool
+    ) {
         messages.removeAll()
         _ = try consumer.poll(into: &messages, records: 10_000, bytes: 64 << 20, timeout: milliseconds)
         var changes: [Catalogue.Change] = []
         for index in 0..<messages.count {
             let record = messages[index]
-            changes.append(catalogue.apply(key: record.key.map(Array.init), value: record.value.map(Array.init), at: record.offset))
+            changes.append(
+                catalogue.apply(key: record.key.map(Array.init), value: record.value.map(Array.init), at: record.offset)
+            )
         }
         return (changes, !messages.ends.isEmpty)
     }
@@ -74,11 +87,16 @@ public enum CataloguePublisher {
 
     /// Publishes entries.
     public static func publish(
-        _ entries: [Entry], to topic: String, _ configuration: ClientConfiguration, notices: @escaping NoticeHandler = { _ in }
+        _ entries: [Entry],
+        to topic: String,
+        _ configuration: ClientConfiguration,
+        notices: @escaping NoticeHandler = { _ in }
     ) throws {
         guard !entries.isEmpty else { return }
         var producer = try TransactionalProducer(
-            configuration, TransactionalProducer.Options(transactionalID: "tagstream-apply-\(topic)"), notices: notices
+            configuration,
+            TransactionalProducer.Options(transactionalID: "tagstream-apply-\(topic)"),
+            notices: notices
         )
         try producer.initTransactions(timeout: 30_000)
         let target = try producer.topic(topic)

@@ -24,8 +24,13 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
 
         /// Makes a configuration.
         public init(
-            client: ClientConfiguration, consumer: Consumer.Options, producer: TransactionalProducer.Options, inputs: [String],
-            tagged: String, matches: String, deadLetters: String
+            client: ClientConfiguration,
+            consumer: Consumer.Options,
+            producer: TransactionalProducer.Options,
+            inputs: [String],
+            tagged: String,
+            matches: String,
+            deadLetters: String
         ) {
             self.client = client
             self.consumer = consumer
@@ -63,7 +68,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     ///   - now: milliseconds of a clock that never goes back.
     ///   - shouldStop: asked while waiting for the cluster at the start; true gives up.
     public init(
-        _ configuration: Configuration, now: @escaping () -> Int64, shouldStop: @escaping () -> Bool,
+        _ configuration: Configuration,
+        now: @escaping () -> Int64,
+        shouldStop: @escaping () -> Bool,
         notices: @escaping NoticeHandler
     ) {
         self.configuration = configuration
@@ -74,6 +81,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
 
     // MARK: Opening and closing
 
+    /// Opens the producer first, so that an open transaction of an earlier owner ends, then joins the group.
     public mutating func open() throws {
         // The producer first: what an earlier owner of the transactional id left open has to end before offsets are read.
         try openProducer()
@@ -90,12 +98,15 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         outputs = []
         for name in [configuration.tagged, configuration.matches, configuration.deadLetters] {
             var partitions: Int32 = 0
-            try patience.repeating { () throws(KafkaError) in partitions = try producer!.value.partitionCount(of: name, timeout: 5000) }
+            try patience.repeating { () throws(KafkaError) in
+                partitions = try producer!.value.partitionCount(of: name, timeout: 5000)
+            }
             outputs.append(Output(topic: try producer!.value.topic(name), partitions: partitions))
         }
         hasProduced = false
     }
 
+    /// Leaves the group and closes both clients.
     public mutating func close() {
         messages.removeAll()
         consumer?.value.close()
@@ -105,13 +116,22 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
 
     // MARK: The front door
 
+    /// Polls the consumer; the batch lends librdkafka's bytes until ``release()``.
     public mutating func poll(
-        into batch: inout RecordBatch, records: Int, bytes: Int, timeout: Int64
+        into batch: inout RecordBatch,
+        records: Int,
+        bytes: Int,
+        timeout: Int64
     ) throws(KafkaError) -> LaneEvent {
         producer?.value.poll(timeout: 0)
         batch.removeAll()
         messages.removeAll()
-        let outcome = try consumer!.value.poll(into: &messages, records: records, bytes: bytes, timeout: Int32(clamping: timeout))
+        let outcome = try consumer!.value.poll(
+            into: &messages,
+            records: records,
+            bytes: bytes,
+            timeout: Int32(clamping: timeout)
+        )
         if case .rebalance(let rebalance) = outcome {
             messages.removeAll()
             return .rebalance(rebalance)
@@ -119,8 +139,12 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         for index in 0..<messages.count {
             let record = messages[index]
             batch.append(
-                topic: topicIndex(record, &batch), partition: record.partition, offset: record.offset, timestamp: record.timestamp,
-                key: record.key, value: record.value
+                topic: topicIndex(record, &batch),
+                partition: record.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: record.key,
+                value: record.value
             )
             record.forEachHeader { name, value in batch.appendHeader(name: name, value: value) }
         }
@@ -135,9 +159,12 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         return index
     }
 
+    /// Destroys the messages of the last poll.
     public mutating func release() { messages.removeAll() }
 
-    public mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
+    /// Assigns partitions and reads what is committed for them.
+    public mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: CommittedOffset]
+    {
         var committed: [TopicPartition: CommittedOffset] = [:]
         try patience.repeating { () throws(KafkaError) in
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0 }
@@ -146,27 +173,38 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         return committed
     }
 
+    /// Asks for high watermarks (last stable offsets, as the consumer reads committed records only).
     public mutating func endOffsets(of partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
         var ends: [TopicPartition: Int64] = [:]
         for partition in partitions {
-            try patience.repeating { () throws(KafkaError) in ends[partition] = try consumer!.value.watermarks(of: partition, timeout: 5000).high }
+            try patience.repeating { () throws(KafkaError) in
+                ends[partition] = try consumer!.value.watermarks(of: partition, timeout: 5000).high
+            }
         }
         return ends
     }
 
+    /// Gives the assignment back.
     public mutating func unassign() throws(KafkaError) { try consumer!.value.unassign() }
 
-    public mutating func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) { try consumer!.value.seek(offsets) }
+    /// Seeks within assigned partitions.
+    public mutating func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) {
+        try consumer!.value.seek(offsets)
+    }
 
     // MARK: The back door
 
+    /// Begins a transaction on the producer.
     public mutating func begin() throws(KafkaError) {
         try producer!.value.begin()
         hasProduced = false
     }
 
+    /// Hands rows, matches and dead letters over, each labelled with its input record.
     public mutating func produce(
-        _ out: borrowing OutputBatch, of batch: borrowing RecordBatch, firstLabel: Int
+        _ out: borrowing OutputBatch,
+        of batch: borrowing RecordBatch,
+        firstLabel: Int
     ) throws(KafkaError) {
         for record in out.records {
             let output = outputs[Int(record.destination.rawValue)]
@@ -184,12 +222,18 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
             while true {
                 do throws(KafkaError) {
                     try producer!.value.produce(
-                        to: output.topic, partition: partition, key: key, value: value, headers: headers,
+                        to: output.topic,
+                        partition: partition,
+                        key: key,
+                        value: value,
+                        headers: headers,
                         label: firstLabel + Int(record.input)
                     )
                     break
                 } catch {
-                    if error.isTooLarge { refused = FailedDelivery(label: firstLabel + Int(record.input), error: error) }
+                    if error.isTooLarge {
+                        refused = FailedDelivery(label: firstLabel + Int(record.input), error: error)
+                    }
                     guard error.isQueueFull, now() < deadline else { throw error }
                     // Backpressure: nothing more is read until the broker has taken what waits.
                     producer!.value.poll(timeout: 100)
@@ -203,11 +247,13 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// A record that the client itself refused for its size, before it was ever sent.
     private var refused: FailedDelivery?
 
+    /// What the delivery reports have said so far.
     public var failedRecord: FailedDelivery? {
         if let refused { return refused }
         return producer?.value.failedDelivery
     }
 
+    /// Sends the offsets with fresh group metadata, then commits; both are resumed while they can be retried.
     public mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
         try patience.repeating { () throws(KafkaError) in
             // Fresh each time: it carries the generation that fences a member the group has given up.
@@ -217,14 +263,18 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         try patience.repeating { () throws(KafkaError) in try producer!.value.commit(timeout: 5000) }
     }
 
+    /// Aborts, resumed while it can be retried.
     public mutating func abort() throws(KafkaError) {
         refused = nil
         // An abort while the first request is under way makes the broker call the producer's state invalid (#4849): wait for one answer.
         let deadline = now() + 2000
-        while hasProduced, producer!.value.delivered == 0, producer!.value.failedDelivery == nil, now() < deadline { producer!.value.poll(timeout: 20) }
+        while hasProduced, producer!.value.delivered == 0, producer!.value.failedDelivery == nil, now() < deadline {
+            producer!.value.poll(timeout: 20)
+        }
         try patience.repeating { () throws(KafkaError) in try producer!.value.abort(timeout: 5000) }
     }
 
+    /// Makes a new producer with the same transactional id, then asks the group's coordinator.
     public mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
         refused = nil
         producer = nil

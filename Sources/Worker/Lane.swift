@@ -73,8 +73,12 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     ///   - now: milliseconds of a clock that never goes back.
     ///   - shouldStop: asked between batches; true drains the lane.
     public init(
-        _ configuration: Configuration, doors: consuming Doors, snapshots: SnapshotBoard, board: StatisticsBoard,
-        now: @escaping () -> Int64, shouldStop: @escaping () -> Bool
+        _ configuration: Configuration,
+        doors: consuming Doors,
+        snapshots: SnapshotBoard,
+        board: StatisticsBoard,
+        now: @escaping () -> Int64,
+        shouldStop: @escaping () -> Bool
     ) {
         self.configuration = configuration
         self.doors = doors
@@ -86,7 +90,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
         transaction = TransactionState(
             limits: TransactionState.Limits(
-                records: configuration.transactionRecords, bytes: configuration.transactionBytes,
+                records: configuration.transactionRecords,
+                bytes: configuration.transactionBytes,
                 milliseconds: configuration.transactionMilliseconds
             )
         )
@@ -122,7 +127,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private mutating func turn() throws {
         let timeout = transaction.patience(at: now(), idle: configuration.idleMilliseconds)
         let event = try doors.poll(
-            into: &batch, records: min(configuration.pollRecords, transaction.roomForRecords), bytes: configuration.pollBytes,
+            into: &batch,
+            records: min(configuration.pollRecords, transaction.roomForRecords),
+            bytes: configuration.pollBytes,
             timeout: timeout
         )
         switch event {
@@ -183,9 +190,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 skipped += 1
                 return false
             case .gap(let expected):
-                failure = failure ?? LaneFailure(
-                    "after going back, \(partition) continued at offset \(record.offset), expected \(expected): records are missing between"
-                )
+                failure =
+                    failure
+                    ?? LaneFailure(
+                        "after going back, \(partition) continued at offset \(record.offset), expected \(expected): records are missing between"
+                    )
                 return false
             }
         }
@@ -225,8 +234,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         forgetTransaction()
     }
 
-    /// Meets an error of the open transaction by its remedy. A retry that is still an error here has used up its patience inside the
-    /// doors: then the outcome is unknown, as it is with everything that has no flag.
+    /// Meets an error of the open transaction by its remedy.
+    ///
+    /// A retry that is still an error here has used up its patience inside the doors: then the outcome is unknown, as
+    /// it is with everything that has no flag.
     private mutating func failed(_ error: KafkaError, label: Int? = nil) throws {
         if error.isFenced { throw LaneFailure(fencedBy: error) }
         if let label, (doors.failedRecord?.error ?? error).isTooLarge { noteTooLarge(label) }
@@ -300,7 +311,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         if configuration.exitsAtEnd {
             let unknown = partitions.filter { targets[$0] == nil }
             targets.merge(try doors.endOffsets(of: unknown)) { first, _ in first }
-            for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition]! { ended.insert(partition) }
+            for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition]! {
+                ended.insert(partition)
+            }
         }
         // Epochs never go back: whoever had a partition before has worked under the epoch that stands beside its offset.
         let needed = committed.values.compactMap { Self.epoch(in: $0.metadata) }.max() ?? 0
@@ -337,7 +350,8 @@ public struct LaneFailure: Error, Sendable, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 
     init(fencedBy error: KafkaError) {
-        description = "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
+        description =
+            "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
         isFenced = true
     }
 }

@@ -17,7 +17,8 @@ public protocol LaneDoors: ~Copyable {
     /// Makes producer and consumer, ends what an earlier owner of the transactional id left open, and joins the group.
     mutating func open() throws
     /// Reads records into a batch that lends their bytes until ``release()``.
-    mutating func poll(into batch: inout RecordBatch, records: Int, bytes: Int, timeout: Int64) throws(KafkaError) -> LaneEvent
+    mutating func poll(into batch: inout RecordBatch, records: Int, bytes: Int, timeout: Int64) throws(KafkaError)
+        -> LaneEvent
     /// Gives the records of the last poll back.
     mutating func release()
     /// Takes partitions, from their committed offsets; returns what was noted beside those offsets.
@@ -34,7 +35,8 @@ public protocol LaneDoors: ~Copyable {
     /// Hands an output batch over. May block while the queue is full: that is the backpressure.
     ///
     /// - Parameter firstLabel: the number, within the transaction, of the batch's first input record; ``failedRecord`` names one.
-    mutating func produce(_ out: borrowing OutputBatch, of batch: borrowing RecordBatch, firstLabel: Int) throws(KafkaError)
+    mutating func produce(_ out: borrowing OutputBatch, of batch: borrowing RecordBatch, firstLabel: Int)
+        throws(KafkaError)
     /// The input record (by its number within the transaction) whose output could not be delivered, and why.
     var failedRecord: FailedDelivery? { get }
     /// Sends the offsets and commits, both with fresh group metadata.

@@ -1,7 +1,9 @@
 import Synchronization
 public import Tagstream
 
-/// What a lane has done so far. Committed work only counts in `committed`; `read` counts again what was read again after an abort.
+/// What a lane has done so far.
+///
+/// Committed work only counts in `committed`; `read` counts again what was read again after an abort.
 public struct LaneStatistics: Sendable {
     /// Records that were read.
     public var read = 0

@@ -65,7 +65,9 @@ struct OffsetLedger: Equatable {
         for partition in entries.keys { entries[partition]?.start = nil }
     }
 
-    /// The transaction is aborted: where to seek. The first record that returns must be the one it began with.
+    /// The transaction is aborted: where to seek.
+    ///
+    /// The first record that returns must be the one it began with.
     mutating func aborted() -> [TopicPartition: Int64] {
         let starts = entries.compactMapValues(\.start)
         for (partition, start) in starts { entries[partition] = Entry(start: nil, next: start, expected: start) }

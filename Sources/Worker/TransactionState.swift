@@ -1,4 +1,6 @@
-/// Where a lane stands with its transaction, and what may follow. Decisions only; the lane has the effects.
+/// Where a lane stands with its transaction, and what may follow.
+///
+/// Decisions only; the lane has the effects.
 struct TransactionState: Equatable {
     /// The limits at which a transaction is closed.
     struct Limits: Sendable, Equatable {
@@ -24,7 +26,9 @@ struct TransactionState: Equatable {
 
     var isOpen: Bool { phase != .ready }
 
-    /// A transaction has begun. Only from `ready`.
+    /// A transaction has begun.
+    ///
+    /// Only from `ready`.
     mutating func began(at now: Int64) {
         precondition(phase == .ready, "a transaction was begun while one was open")
         phase = .open(records: 0, bytes: 0, began: now)
@@ -32,7 +36,9 @@ struct TransactionState: Equatable {
 
     /// A batch has been produced into the open transaction.
     mutating func added(records: Int, bytes: Int) {
-        guard case .open(let sum, let size, let began) = phase else { preconditionFailure("a batch was produced outside a transaction") }
+        guard case .open(let sum, let size, let began) = phase else {
+            preconditionFailure("a batch was produced outside a transaction")
+        }
         phase = .open(records: sum + records, bytes: size + bytes, began: began)
     }
 

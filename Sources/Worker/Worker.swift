@@ -30,17 +30,23 @@ public final class Worker: Service {
         return sum
     }
 
-    /// Asks the lanes to commit what they have and to end. Returns at once.
+    /// Asks the lanes to commit what they have and to end.
+    ///
+    /// Returns at once.
     public func stop() { isStopping.store(true, ordering: .relaxed) }
 
     /// Works until stopped.
     ///
     /// - Throws: the first error that ended a lane: a ``LaneFailure``, or a `KafkaError` whose remedy is to exit.
     public func run() async throws {
-        logger.info("worker starts", metadata: [
-            "librdkafka": "\(LibrdkafkaVersion.linked)", "kafka.brokers": "\(configuration.client.brokers)",
-            "kafka.group": "\(configuration.group)", "lanes": "\(configuration.lanes)", "slot": "\(configuration.slot)",
-        ])
+        logger.info(
+            "worker starts",
+            metadata: [
+                "librdkafka": "\(LibrdkafkaVersion.linked)", "kafka.brokers": "\(configuration.client.brokers)",
+                "kafka.group": "\(configuration.group)", "lanes": "\(configuration.lanes)",
+                "slot": "\(configuration.slot)",
+            ]
+        )
         try await withGracefulShutdownHandler {
             let snapshots = SnapshotBoard(try await firstSnapshot())
             await withTaskGroup(of: Void.self) { group in
@@ -62,22 +68,30 @@ public final class Worker: Service {
             self.stop()
         }
         let sum = statistics
-        logger.info("worker stopped", metadata: [
-            "records": "\(sum.committed.input)", "transactions": "\(sum.commits)", "aborts": "\(sum.aborts)",
-        ])
+        logger.info(
+            "worker stopped",
+            metadata: [
+                "records": "\(sum.committed.input)", "transactions": "\(sum.commits)", "aborts": "\(sum.aborts)",
+            ]
+        )
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
     // MARK: Threads
 
-    /// Runs blocking work on a thread of its own, outside Swift's cooperative pool. A failure is kept and stops all lanes.
+    /// Runs blocking work on a thread of its own, outside Swift's cooperative pool.
+    ///
+    /// A failure is kept and stops all lanes.
     private func onThread(_ name: String, _ work: @escaping @Sendable () throws -> Void) async {
         await withCheckedContinuation { continuation in
             let thread = Thread {
                 do {
                     try work()
                 } catch {
-                    self.logger.error("a thread ended with an error", metadata: ["thread": "\(name)", "error": "\(error)"])
+                    self.logger.error(
+                        "a thread ended with an error",
+                        metadata: ["thread": "\(name)", "error": "\(error)"]
+                    )
                     self.failure.withLock { $0 = $0 ?? error }
                     self.stop()
                 }
@@ -92,10 +106,17 @@ public final class Worker: Service {
     private func runLane(_ index: Int, _ snapshots: SnapshotBoard) throws {
         let shouldStop = { self.isStopping.load(ordering: .relaxed) }
         let doors = KafkaDoors(
-            configuration.doors(lane: index), now: MonotonicClock.milliseconds, shouldStop: shouldStop, notices: notices("lane \(index)")
+            configuration.doors(lane: index),
+            now: MonotonicClock.milliseconds,
+            shouldStop: shouldStop,
+            notices: notices("lane \(index)")
         )
         var lane = Lane(
-            configuration.lane, doors: doors, snapshots: snapshots, board: boards[index], now: MonotonicClock.milliseconds,
+            configuration.lane,
+            doors: doors,
+            snapshots: snapshots,
+            board: boards[index],
+            now: MonotonicClock.milliseconds,
             shouldStop: shouldStop
         )
         try lane.run()
@@ -149,18 +170,26 @@ public final class Worker: Service {
     }
 
     private func catalogueReader() throws -> CatalogueReader {
-        guard case .topic(let topic) = configuration.catalogue else { preconditionFailure("there is no catalogue topic to read") }
+        guard case .topic(let topic) = configuration.catalogue else {
+            preconditionFailure("there is no catalogue topic to read")
+        }
         return try CatalogueReader(
-            configuration.client, topic: topic, group: configuration.group + "-catalogue", notices: notices("catalogue")
+            configuration.client,
+            topic: topic,
+            group: configuration.group + "-catalogue",
+            notices: notices("catalogue")
         )
     }
 
     private func report(_ changes: [Catalogue.Change]) {
         for case .quarantined(let entry) in changes {
-            logger.warning("catalogue entry quarantined", metadata: [
-                "catalogue.key": "\(entry.key)", "kafka.offset": "\(entry.offset)",
-                "reasons": "\(entry.reasons.joined(separator: "; "))",
-            ])
+            logger.warning(
+                "catalogue entry quarantined",
+                metadata: [
+                    "catalogue.key": "\(entry.key)", "kafka.offset": "\(entry.offset)",
+                    "reasons": "\(entry.reasons.joined(separator: "; "))",
+                ]
+            )
         }
     }
 
@@ -168,9 +197,13 @@ public final class Worker: Service {
         let logger = logger
         return { notice in
             let level: Logger.Level = notice.level <= 3 ? .warning : notice.level == 4 ? .notice : .debug
-            logger.log(level: level, "librdkafka says", metadata: [
-                "owner": "\(owner)", "facility": "\(notice.facility)", "text": "\(notice.message)",
-            ])
+            logger.log(
+                level: level,
+                "librdkafka says",
+                metadata: [
+                    "owner": "\(owner)", "facility": "\(notice.facility)", "text": "\(notice.message)",
+                ]
+            )
         }
     }
 }

@@ -1,7 +1,9 @@
 public import Kafka
 public import Tagstream
 
-/// What a worker needs to know. Only the executable fills it from flags, a file and the environment.
+/// What a worker needs to know.
+///
+/// Only the executable fills it from flags, a file and the environment.
 public struct WorkerConfiguration: Sendable {
     /// Where teams and actions come from.
     public enum CatalogueSource: Sendable {
@@ -13,9 +15,13 @@ public struct WorkerConfiguration: Sendable {
 
     /// The cluster and what is passed through to librdkafka.
     public var client: ClientConfiguration
-    /// The first part of transactional ids. One per deployment: whoever shares it can fence the others.
+    /// The first part of transactional ids.
+    ///
+    /// One per deployment: whoever shares it can fence the others.
     public var application = "tagstream"
-    /// This worker's place among the workers of the deployment: a StatefulSet's ordinal. Two workers with one slot fence each other.
+    /// This worker's place among the workers of the deployment: a StatefulSet's ordinal.
+    ///
+    /// Two workers with one slot fence each other.
     public var slot = 0
     /// The consumer group.
     public var group = "tagstream"
@@ -50,12 +56,20 @@ public struct WorkerConfiguration: Sendable {
         return KafkaDoors.Configuration(
             client: client,
             consumer: Consumer.Options(
-                group: group, reset: reset, queueBytes: share, instanceID: instanceID.map { "\($0)-\(index)" }
+                group: group,
+                reset: reset,
+                queueBytes: share,
+                instanceID: instanceID.map { "\($0)-\(index)" }
             ),
             producer: TransactionalProducer.Options(
-                transactionalID: "\(application)-\(slot)-\(index)", transactionTimeout: transactionTimeout, queueBytes: share
+                transactionalID: "\(application)-\(slot)-\(index)",
+                transactionTimeout: transactionTimeout,
+                queueBytes: share
             ),
-            inputs: inputs, tagged: tagged, matches: matches, deadLetters: deadLetters
+            inputs: inputs,
+            tagged: tagged,
+            matches: matches,
+            deadLetters: deadLetters
         )
     }
 }

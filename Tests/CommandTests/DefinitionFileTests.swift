@@ -10,7 +10,8 @@ import Worker
 
     @Test func `gives the same in JSON and in YAML`() throws {
         let json = #"{"teams": [{"id": 2, "name": "W", "api_token": "t"}], "actions": [\#(action)]}"#
-        let yaml = "teams:\n  - {id: 2, name: W, api_token: t}\nactions:\n  - id: 7\n    team_id: 2\n    name: A\n    steps:\n      - event: x\n"
+        let yaml =
+            "teams:\n  - {id: 2, name: W, api_token: t}\nactions:\n  - id: 7\n    team_id: 2\n    name: A\n    steps:\n      - event: x\n"
         let first = try withFile(json, suffix: ".json") { try DefinitionFile([$0], defaultTeam: nil) }
         let second = try withFile(yaml) { try DefinitionFile([$0], defaultTeam: nil) }
         #expect(first.teams == second.teams)
@@ -26,7 +27,8 @@ import Worker
     }
 
     @Test func `tells every mistake of every action at once`() throws {
-        let text = #"[{"id": 1, "name": "one", "steps": []}, {"id": 2, "name": "two", "steps": [{"url": "(", "url_matching": "regex"}, {"text": "x", "text_matching": "like"}]}]"#
+        let text =
+            #"[{"id": 1, "name": "one", "steps": []}, {"id": 2, "name": "two", "steps": [{"url": "(", "url_matching": "regex"}, {"text": "x", "text_matching": "like"}]}]"#
         let file = try withFile(text, suffix: ".json") { try DefinitionFile([$0], defaultTeam: 2) }
         #expect(file.actions.isEmpty)
         #expect(Set(file.refusals.map(\.reason)) == [.noSteps, .regex, .matching])
@@ -39,7 +41,10 @@ import Worker
         (#"{"teams": [{"id": 2}]}"#, "teams[0]: team 2: \"api_token\" is missing"),
         (#"{"teams": [{"id": 2, "api_token": "t"}, {"id": 3, "api_token": "t"}]}"#, "the same \"api_token\""),
         (#"[{"id": 1, "steps": [{"event": "x"}]}]"#, "has no \"team_id\""),
-        (#"[{"id": 1, "team_id": 2, "steps": [{"event": "x"}]}, {"id": 1, "team_id": 2, "steps": [{"event": "y"}]}]"#, "defined twice"),
+        (
+            #"[{"id": 1, "team_id": 2, "steps": [{"event": "x"}]}, {"id": 1, "team_id": 2, "steps": [{"event": "y"}]}]"#,
+            "defined twice"
+        ),
         (#"[{"id": 1,"#, "as JSON"),
     ])
     func `that is none says what it holds and what was expected`(text: String, message: String) throws {
@@ -69,7 +74,11 @@ import Worker
     private func catalogue(_ text: String) throws -> Catalogue {
         var catalogue = Catalogue()
         for change in Apply.changes(try file(text), from: catalogue) {
-            catalogue.apply(key: Array(change.entry.key.description.utf8), value: change.entry.value.map { Array($0.utf8) }, at: 0)
+            catalogue.apply(
+                key: Array(change.entry.key.description.utf8),
+                value: change.entry.value.map { Array($0.utf8) },
+                at: 0
+            )
         }
         return catalogue
     }

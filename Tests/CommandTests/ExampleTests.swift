@@ -11,7 +11,9 @@ import Testing
         #expect(definitions.warnings.isEmpty)
         var catalogue = definitions.catalogue()
         let snapshot = catalogue.snapshot()
-        let lines = try String(contentsOfFile: root + "/Examples/raw_events.jsonl", encoding: .utf8).split(separator: "\n").map { Array($0.utf8) }
+        let lines = try String(contentsOfFile: root + "/Examples/raw_events.jsonl", encoding: .utf8).split(
+            separator: "\n"
+        ).map { Array($0.utf8) }
         var batch = RecordBatch()
         var out = OutputBatch()
         var pipeline = Pipeline()

@@ -6,7 +6,8 @@ import Worker
 @testable import TagstreamCommand
 
 /// The repository's root, from this file's place in it.
-let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
 
 /// Writes a temporary file, hands its path over and removes it.
 func withFile<Result>(_ content: String, suffix: String = ".yaml", _ body: (String) throws -> Result) throws -> Result {
@@ -64,7 +65,9 @@ func withFile<Result>(_ content: String, suffix: String = ".yaml", _ body: (Stri
     }
 
     @Test func `pass librdkafka's properties through, except the reserved ones`() throws {
-        try withFile("brokers: b:1\nkafka: {security.protocol: ssl, linger.ms: 20, enable.ssl.certificate.verification: false}") { path in
+        try withFile(
+            "brokers: b:1\nkafka: {security.protocol: ssl, linger.ms: 20, enable.ssl.certificate.verification: false}"
+        ) { path in
             var settings = Settings()
             try settings.read(path)
             #expect(settings.properties["security.protocol"] == "ssl")

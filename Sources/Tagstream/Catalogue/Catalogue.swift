@@ -55,7 +55,11 @@ public struct Catalogue: Sendable {
         epoch = max(epoch, offset + 1)
         let text = String(decoding: key ?? [], as: UTF8.self)
         guard let entry = CatalogueKey(text) else {
-            return quarantine(text, offset, ["the record key is \"\(text.prefix(80))\", expected team/ID or action/TEAM/ID"])
+            return quarantine(
+                text,
+                offset,
+                ["the record key is \"\(text.prefix(80))\", expected team/ID or action/TEAM/ID"]
+            )
         }
         guard let value, !value.isEmpty else {
             delete(entry)
@@ -123,7 +127,9 @@ public struct Catalogue: Sendable {
         case .team(let id):
             do {
                 let team = try TeamDefinition(tree)
-                guard team.id == id else { return ["the team's \"id\" is \(team.id), expected \(id) as in the record key"] }
+                guard team.id == id else {
+                    return ["the team's \"id\" is \(team.id), expected \(id) as in the record key"]
+                }
                 if let other = teams.values.first(where: { $0.token == team.token && $0.id != id }) {
                     return ["the team's \"api_token\" is team \(other.id)'s already"]
                 }

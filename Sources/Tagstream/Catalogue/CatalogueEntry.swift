@@ -17,7 +17,9 @@ public struct TeamDefinition: Sendable, Equatable {
             throw CatalogueProblem("a team is \(tree.kindName), expected an object with \"id\" and \"api_token\"")
         }
         guard let id = tree["id"]?.integer, id > 0 else {
-            throw CatalogueProblem("a team's \"id\" is \(tree["id"]?.jsonText ?? "missing"), expected a positive whole number")
+            throw CatalogueProblem(
+                "a team's \"id\" is \(tree["id"]?.jsonText ?? "missing"), expected a positive whole number"
+            )
         }
         guard let token = tree["api_token"]?.text, !token.isEmpty, token.utf8.count <= 200 else {
             throw CatalogueProblem(

@@ -14,12 +14,21 @@ struct EventDecoder: ~Copyable {
     /// workbench is large enough.
     ///
     /// - Throws: a ``Rejection`` of the steps `decode` that tells what was found and at which byte.
-    mutating func decode(_ value: UnsafeRawBufferPointer?, on bench: inout Workbench) throws(Rejection) -> DecodedEvent {
+    mutating func decode(_ value: UnsafeRawBufferPointer?, on bench: inout Workbench) throws(Rejection) -> DecodedEvent
+    {
         guard let value, let start = value.baseAddress, value.count > 0 else {
-            throw Rejection(.emptyValue, in: .decode, value == nil ? "the value is null (a tombstone)" : "the value is empty")
+            throw Rejection(
+                .emptyValue,
+                in: .decode,
+                value == nil ? "the value is null (a tombstone)" : "the value is empty"
+            )
         }
         guard value.count <= limits.valueBytes else {
-            throw Rejection(.limitSize, in: .decode, "the value has \(value.count) bytes, the limit is \(limits.valueBytes)")
+            throw Rejection(
+                .limitSize,
+                in: .decode,
+                "the value has \(value.count) bytes, the limit is \(limits.valueBytes)"
+            )
         }
         bench.clear()
         bench.bytes.reserve(value.count + Self.sentinel)
@@ -54,7 +63,9 @@ struct EventDecoder: ~Copyable {
     // MARK: The outermost object
 
     private mutating func decodeOnce(
-        at start: Int, isRewritten: Bool, on bench: inout Workbench
+        at start: Int,
+        isRewritten: Bool,
+        on bench: inout Workbench
     ) throws(ScanFailure) -> DecodedEvent {
         do {
             let (parts, sawBoth) = try outermost(at: start, isRewritten: isRewritten, readsData: true, on: &bench)
@@ -76,7 +87,10 @@ struct EventDecoder: ~Copyable {
     }
 
     private func outermost(
-        at start: Int, isRewritten: Bool, readsData: Bool, on bench: inout Workbench
+        at start: Int,
+        isRewritten: Bool,
+        readsData: Bool,
+        on bench: inout Workbench
     ) throws(ScanFailure) -> (parts: EventParts, sawBoth: Bool) {
         let base = UnsafeRawPointer(bench.bytes.base)
         var scanner = Scanner<PlainSpace>(base, at: start, keysLeft: limits.keys, keyBytes: limits.keyBytes)
@@ -136,7 +150,10 @@ struct EventDecoder: ~Copyable {
     /// A key's text: as written, or decoded into the scratch arena where it has escapes (nobody's gateway writes such keys).
     @inline(__always)
     private func name(
-        _ key: (offset: Int, length: Int, escaped: Bool), marker: Int, _ base: UnsafeRawPointer, _ scratch: inout ByteArena
+        _ key: (offset: Int, length: Int, escaped: Bool),
+        marker: Int,
+        _ base: UnsafeRawPointer,
+        _ scratch: inout ByteArena
     ) -> UnsafeRawBufferPointer {
         let written = UnsafeRawBufferPointer(start: base + key.offset, count: key.length)
         guard key.escaped else { return written }
@@ -148,7 +165,10 @@ struct EventDecoder: ~Copyable {
     /// Reads the event object that stands in `data`.
     @inline(__always)
     private func event(
-        _ parts: inout EventParts, _ scanner: inout Scanner<EscapedSpace>, onto tape: inout FieldTape, _ scratch: inout ByteArena
+        _ parts: inout EventParts,
+        _ scanner: inout Scanner<EscapedSpace>,
+        onto tape: inout FieldTape,
+        _ scratch: inout ByteArena
     ) throws(ScanFailure) {
         scanner.skipBlanks()
         try scanner.expect(0x7B)
@@ -179,7 +199,8 @@ struct EventDecoder: ~Copyable {
 
     /// Reads properties that are a JSON string: a stored row's, or a flat event's after the rewriter.
     private func propertiesText(
-        _ scanner: inout Scanner<PlainSpace>, onto tape: inout FieldTape
+        _ scanner: inout Scanner<PlainSpace>,
+        onto tape: inout FieldTape
     ) throws(ScanFailure) -> Value {
         var nested = scanner.inEscapedSpace()
         nested.skipBlanks()
@@ -228,15 +249,30 @@ extension EventDecoder {
         decoded.propertiesObject = parts.properties
         decoded.event.properties = Section(first: 0, count: Int32(truncatingIfNeeded: bench.fields.count))
         var duplicates = index.mark(
-            decoded.event.properties, of: &bench.fields, bytes: bench.bytes, scratch: &bench.scratch, special: &decoded.special
+            decoded.event.properties,
+            of: &bench.fields,
+            bytes: bench.bytes,
+            scratch: &bench.scratch,
+            special: &decoded.special
         )
         // `$set` within the properties comes first on the tape, so that the one beside them supersedes it field by field.
         decoded.event.set = try merged(property: decoded.special.set, with: parts.set, "$set", &duplicates, on: &bench)
-        decoded.event.setOnce = try merged(property: decoded.special.setOnce, with: parts.setOnce, "$set_once", &duplicates, on: &bench)
+        decoded.event.setOnce = try merged(
+            property: decoded.special.setOnce,
+            with: parts.setOnce,
+            "$set_once",
+            &duplicates,
+            on: &bench
+        )
         decoded.hasTopSet = parts.set.isSet
         decoded.hasTopSetOnce = parts.setOnce.isSet
         decoded.personObject = parts.personProperties
-        decoded.event.personProperties = try section(of: &decoded.personObject, "person_properties", &duplicates, on: &bench)
+        decoded.event.personProperties = try section(
+            of: &decoded.personObject,
+            "person_properties",
+            &duplicates,
+            on: &bench
+        )
         decoded.groupObjects = parts.groups
         decoded.event.groups.0 = try section(of: &decoded.groupObjects.0, "group0_properties", &duplicates, on: &bench)
         decoded.event.groups.1 = try section(of: &decoded.groupObjects.1, "group1_properties", &duplicates, on: &bench)
@@ -248,7 +284,11 @@ extension EventDecoder {
     }
 
     private mutating func merged(
-        property: Int32, with top: Value, _ name: StaticString, _ duplicates: inout Int, on bench: inout Workbench
+        property: Int32,
+        with top: Value,
+        _ name: StaticString,
+        _ duplicates: inout Int,
+        on bench: inout Workbench
     ) throws(ScanFailure) -> Section {
         guard property >= 0 || top.kind != .missing else { return .empty }
         let first = bench.fields.count
@@ -262,7 +302,10 @@ extension EventDecoder {
     }
 
     private mutating func section(
-        of value: inout Value, _ name: StaticString, _ duplicates: inout Int, on bench: inout Workbench
+        of value: inout Value,
+        _ name: StaticString,
+        _ duplicates: inout Int,
+        on bench: inout Workbench
     ) throws(ScanFailure) -> Section {
         guard value.kind != .missing else { return .empty }
         let first = bench.fields.count
@@ -272,12 +315,17 @@ extension EventDecoder {
 
     private mutating func mark(from first: Int, _ duplicates: inout Int, on bench: inout Workbench) -> Section {
         let section = Section(
-            first: Int32(truncatingIfNeeded: first), count: Int32(truncatingIfNeeded: bench.fields.count &- first)
+            first: Int32(truncatingIfNeeded: first),
+            count: Int32(truncatingIfNeeded: bench.fields.count &- first)
         )
         guard section.count > 0 else { return .empty }
         var unused = SpecialProperties()
         duplicates += index.mark(
-            section, of: &bench.fields, bytes: bench.bytes, scratch: &bench.scratch, special: &unused
+            section,
+            of: &bench.fields,
+            bytes: bench.bytes,
+            scratch: &bench.scratch,
+            special: &unused
         )
         return section
     }
@@ -285,7 +333,10 @@ extension EventDecoder {
     /// Appends an object's fields to the tape; returns the object's range in escaped space.
     private func scan(_ value: Value, _ name: StaticString, onto bench: inout Workbench) throws(ScanFailure) -> Value {
         var scanner = Scanner<EscapedSpace>(
-            bench.bytes.base, at: Int(value.offset), keysLeft: limits.keys, keyBytes: limits.keyBytes
+            bench.bytes.base,
+            at: Int(value.offset),
+            keysLeft: limits.keys,
+            keyBytes: limits.keyBytes
         )
         switch (value.kind, value.flags.contains(.plain)) {
         case (.missing, _), (.null, _): return .missing
@@ -325,11 +376,13 @@ extension EventDecoder {
         }
         let place = position < 0 ? "in the text of a nested document" : "at byte \(position) of \(count)"
         switch failure.kind {
-        case .malformed, .rewrite: return Rejection(.invalidJSON, in: .decode, "not a JSON object: unexpected content \(place)")
+        case .malformed, .rewrite:
+            return Rejection(.invalidJSON, in: .decode, "not a JSON object: unexpected content \(place)")
         case .utf8: return Rejection(.invalidUTF8, in: .decode, "a string that is not UTF-8 \(place)")
         case .depth: return Rejection(.limitDepth, in: .decode, "nested deeper than \(limits.depth) levels \(place)")
         case .keys: return Rejection(.limitKeys, in: .decode, "more than \(limits.keys) keys")
-        case .keyLength: return Rejection(.limitKeyLength, in: .decode, "a key of more than \(limits.keyBytes) bytes \(place)")
+        case .keyLength:
+            return Rejection(.limitKeyLength, in: .decode, "a key of more than \(limits.keyBytes) bytes \(place)")
         case .field:
             return Rejection(.invalidField, in: .decode, "\"\(failure.field)\" is not an object \(place)")
         }

@@ -90,7 +90,10 @@ struct FieldIndex: ~Copyable {
 
     /// Marks superseded fields of a section and returns how many there are.
     mutating func mark(
-        _ section: Section, of fields: inout FieldTape, bytes: borrowing ByteArena, scratch: inout ByteArena,
+        _ section: Section,
+        of fields: inout FieldTape,
+        bytes: borrowing ByteArena,
+        scratch: inout ByteArena,
         special: inout SpecialProperties
     ) -> Int {
         let first = Int(section.first)
@@ -121,10 +124,16 @@ struct FieldIndex: ~Copyable {
         return duplicates
     }
 
-    /// Goes on from a taken slot to the field's own: one that is free (true), or that of an earlier field of the same key, which is
-    /// marked (false). Nil when that takes too long.
+    /// Goes on from a taken slot to the field's own: one that is free (true), or that of an earlier field of the same
+    /// key, which is marked (false).
+    ///
+    /// Nil when that takes too long.
     private func probe(
-        _ slot: inout Int, _ mask: Int, _ field: Field, _ fields: borrowing FieldTape, _ bytes: borrowing ByteArena,
+        _ slot: inout Int,
+        _ mask: Int,
+        _ field: Field,
+        _ fields: borrowing FieldTape,
+        _ bytes: borrowing ByteArena,
         _ scratch: inout ByteArena
     ) -> Bool? {
         for _ in 0..<Self.longestProbe {
@@ -147,7 +156,9 @@ struct FieldIndex: ~Copyable {
         capacity = larger
     }
 
-    private static func key(_ field: Field, _ bytes: borrowing ByteArena, _ scratch: inout ByteArena) -> UnsafeRawBufferPointer {
+    private static func key(_ field: Field, _ bytes: borrowing ByteArena, _ scratch: inout ByteArena)
+        -> UnsafeRawBufferPointer
+    {
         let written = bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
         guard field.value.flags.contains(.keyEscaped) else { return written }
         scratch.removeAll()
@@ -155,13 +166,18 @@ struct FieldIndex: ~Copyable {
         return scratch.bytes(0, scratch.count)
     }
 
-    private static func hashDecodedKey(_ field: Field, _ bytes: borrowing ByteArena, _ scratch: inout ByteArena) -> UInt32 {
+    private static func hashDecodedKey(_ field: Field, _ bytes: borrowing ByteArena, _ scratch: inout ByteArena)
+        -> UInt32
+    {
         let key = key(field, bytes, &scratch)
         return keyHash(key.baseAddress!, key.count)
     }
 
     private static func sameKey(
-        _ one: Field, _ other: Field, _ bytes: borrowing ByteArena, _ scratch: inout ByteArena
+        _ one: Field,
+        _ other: Field,
+        _ bytes: borrowing ByteArena,
+        _ scratch: inout ByteArena
     ) -> Bool {
         if one.value.flags.union(other.value.flags).contains(.keyEscaped) {
             let first = Array(key(one, bytes, &scratch))
@@ -171,9 +187,15 @@ struct FieldIndex: ~Copyable {
             && memcmp(bytes.base + Int(one.keyOffset), bytes.base + Int(other.keyOffset), Int(one.keyLength)) == 0
     }
 
-    /// The way for hostile keys: n log n comparisons whatever the keys are. Allocates.
+    /// The way for hostile keys: n log n comparisons whatever the keys are.
+    ///
+    /// Allocates.
     private static func markSorted(
-        _ first: Int, _ count: Int, _ fields: inout FieldTape, _ bytes: borrowing ByteArena, _ scratch: inout ByteArena,
+        _ first: Int,
+        _ count: Int,
+        _ fields: inout FieldTape,
+        _ bytes: borrowing ByteArena,
+        _ scratch: inout ByteArena,
         _ special: inout SpecialProperties
     ) -> Int {
         var keys: [(key: [UInt8], index: Int)] = []

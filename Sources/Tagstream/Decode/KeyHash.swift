@@ -9,7 +9,9 @@ func keyHash(_ bytes: UnsafeRawPointer, _ length: Int) -> UInt32 {
     if length >= 8 {
         first = bytes.loadUnaligned(as: UInt64.self)
         last = bytes.loadUnaligned(fromByteOffset: length &- 8, as: UInt64.self)
-        if length > 16 { first ^= bytes.loadUnaligned(fromByteOffset: (length >> 1) &- 4, as: UInt64.self) &* 0x9E37_79B9_7F4A_7C15 }
+        if length > 16 {
+            first ^= bytes.loadUnaligned(fromByteOffset: (length >> 1) &- 4, as: UInt64.self) &* 0x9E37_79B9_7F4A_7C15
+        }
     } else if length > 0 {
         // Reads past the key: arenas are padded, and the mask drops what does not belong to it.
         first = bytes.loadUnaligned(as: UInt64.self) & (UInt64.max >> UInt64(64 &- 8 &* length))

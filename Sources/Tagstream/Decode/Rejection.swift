@@ -1,4 +1,6 @@
-/// Why a record became a dead letter: the closed set that `dlq_reason` takes its values from. See docs/dead-letters.md.
+/// Why a record became a dead letter: the closed set that `dlq_reason` takes its values from.
+///
+/// See docs/dead-letters.md.
 public enum DeadLetterReason: String, Sendable, CaseIterable {
     /// The record has no value, or an empty one. A tombstone has no meaning in an event topic.
     case emptyValue = "empty_value"

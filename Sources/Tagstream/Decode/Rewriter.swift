@@ -142,7 +142,9 @@ struct Rewriter: ~Copyable {
         }
     }
 
-    /// Passes over a string of the outermost level; returns its content's range. Strict, because decoding it is not.
+    /// Passes over a string of the outermost level; returns its content's range.
+    ///
+    /// Strict, because decoding it is not.
     private mutating func string(_ out: borrowing ByteArena) throws(ScanFailure) -> Range<Int> {
         try expect(0x22, out)
         let start = position

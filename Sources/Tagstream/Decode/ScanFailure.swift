@@ -33,11 +33,15 @@ struct ScanFailure: Error {
     }
 }
 
-/// What an event may contain. Every limit is inclusive: a value of exactly the limit passes.
+/// What an event may contain.
+///
+/// Every limit is inclusive: a value of exactly the limit passes.
 public struct EventLimits: Sendable, Equatable {
     /// Bytes of a record's value.
     public var valueBytes = 1 << 20
-    /// Levels of nesting of the event's JSON, the event itself being the first. At most 64.
+    /// Levels of nesting of the event's JSON, the event itself being the first.
+    ///
+    /// At most 64.
     public var depth = 64
     /// Keys in the whole event, nested ones included.
     public var keys = 4096
@@ -47,7 +51,9 @@ public struct EventLimits: Sendable, Equatable {
     public var distinctIDUnits = 400
     /// UTF-16 code units of an event's name; a longer one is cut, as at PostHog.
     public var eventNameUnits = 200
-    /// Bytes of one output record's value; a larger row makes the record a dead letter. Below Kafka's default of 1,000,000.
+    /// Bytes of one output record's value; a larger row makes the record a dead letter.
+    ///
+    /// Below Kafka's default of 1,000,000.
     public var outputBytes = 960_000
     /// Headers of a record.
     public var headers = 256

@@ -47,8 +47,10 @@ extension Scanner where Space == PlainSpace {
     }
 }
 
-/// Reads JSON text from a workbench. The text must be followed by eight readable bytes, the first of them zero: no loop here asks
-/// where the end is, because every loop stops at a control byte.
+/// Reads JSON text from a workbench.
+///
+/// The text must be followed by eight readable bytes, the first of them zero: no loop here asks where the end is,
+/// because every loop stops at a control byte.
 struct Scanner<Space: JSONSpace> {
     let base: UnsafePointer<UInt8>
     /// The byte that is read next.
@@ -267,8 +269,10 @@ struct Scanner<Space: JSONSpace> {
         case 0x5C, 0x22:
             let text = try string()
             return Value(
-                offset: UInt32(truncatingIfNeeded: text.offset), length: UInt32(truncatingIfNeeded: text.length),
-                kind: .string, flags: text.escaped ? spaceFlags.union(.escaped) : spaceFlags
+                offset: UInt32(truncatingIfNeeded: text.offset),
+                length: UInt32(truncatingIfNeeded: text.length),
+                kind: .string,
+                flags: text.escaped ? spaceFlags.union(.escaped) : spaceFlags
             )
         case 0x2D, 0x30...0x39:
             try number()
@@ -283,8 +287,10 @@ struct Scanner<Space: JSONSpace> {
             kind = try literal()
         }
         return Value(
-            offset: UInt32(truncatingIfNeeded: start), length: UInt32(truncatingIfNeeded: position &- start),
-            kind: kind, flags: spaceFlags
+            offset: UInt32(truncatingIfNeeded: start),
+            length: UInt32(truncatingIfNeeded: position &- start),
+            kind: kind,
+            flags: spaceFlags
         )
     }
 
@@ -300,7 +306,9 @@ struct Scanner<Space: JSONSpace> {
         return key
     }
 
-    /// Reads a nested object or array without keeping its parts. Iterative: depth costs one bit of one word, not stack.
+    /// Reads a nested object or array without keeping its parts.
+    ///
+    /// Iterative: depth costs one bit of one word, not stack.
     @inline(never)
     mutating func container(depthLeft: Int) throws(ScanFailure) {
         var open = 0
@@ -369,8 +377,10 @@ struct Scanner<Space: JSONSpace> {
             if key.escaped { value.flags.insert(.keyEscaped) }
             tape.append(
                 Field(
-                    keyOffset: UInt32(truncatingIfNeeded: key.offset), keyLength: UInt32(truncatingIfNeeded: key.length),
-                    keyHash: keyHash(UnsafeRawPointer(base + key.offset), key.length), value: value
+                    keyOffset: UInt32(truncatingIfNeeded: key.offset),
+                    keyLength: UInt32(truncatingIfNeeded: key.length),
+                    keyHash: keyHash(UnsafeRawPointer(base + key.offset), key.length),
+                    value: value
                 )
             )
             skipBlanks()

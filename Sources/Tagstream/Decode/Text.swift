@@ -34,7 +34,9 @@ func hexUnit(_ digits: UnsafePointer<UInt8>) -> UInt16? {
     return unit
 }
 
-/// Whether a JSON number's text names a finite double. Only asked of numbers that are suspiciously long; allocates.
+/// Whether a JSON number's text names a finite double.
+///
+/// Only asked of numbers that are suspiciously long; allocates.
 func isFiniteNumber(_ text: UnsafeRawBufferPointer) -> Bool {
     var copy = [CChar](text.map { CChar(bitPattern: $0) })
     copy.append(0)
@@ -170,7 +172,8 @@ extension ByteArena {
         }
     }
 
-    private mutating func appendUnicode(_ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ marker: Int) -> Int {
+    private mutating func appendUnicode(_ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ marker: Int) -> Int
+    {
         guard index + 4 <= count, let unit = hexUnit(bytes + index) else { return index }
         let next = index + 4
         if unit & 0xFC00 == 0xD800, next + marker + 5 <= count, bytes[next] == 0x5C, bytes[next + marker] == 0x75,

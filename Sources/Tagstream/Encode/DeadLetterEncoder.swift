@@ -1,16 +1,24 @@
 /// Writes dead letters: the original key, value and headers, byte for byte, and the reason in headers behind them
-/// (schemas/dead-letter-headers.json). Rare, so it may allocate.
+/// (schemas/dead-letter-headers.json).
+///
+/// Rare, so it may allocate.
 enum DeadLetterEncoder {
     /// The version of this format, in `dlq_version`.
     static let version: Int64 = 1
 
-    /// The most bytes of a value that one record carries; the default broker takes 1,048,588 for a whole batch, and key and
-    /// headers need room as well. A larger value is split, and `dlq_part` numbers the records that belong together.
+    /// The most bytes of a value that one record carries; the default broker takes 1,048,588 for a whole batch, and key
+    /// and headers need room as well.
+    ///
+    /// A larger value is split, and `dlq_part` numbers the records that belong together.
     static let partBytes = 700_000
 
     /// Appends the dead letter of one input record.
     static func encode(
-        _ batch: borrowing RecordBatch, at index: Int, _ rejection: Rejection, epoch: Int64, into out: inout OutputBatch
+        _ batch: borrowing RecordBatch,
+        at index: Int,
+        _ rejection: Rejection,
+        epoch: Int64,
+        into out: inout OutputBatch
     ) {
         let record = batch.records[index]
         let count = record.value?.count ?? 0
@@ -39,7 +47,11 @@ enum DeadLetterEncoder {
         }
     }
 
-    private static func appendOriginalHeaders(_ record: RawRecord, _ batch: borrowing RecordBatch, _ out: inout OutputBatch) {
+    private static func appendOriginalHeaders(
+        _ record: RawRecord,
+        _ batch: borrowing RecordBatch,
+        _ out: inout OutputBatch
+    ) {
         for index in 0..<Int(record.headerCount) {
             let header = batch.headers[Int(record.firstHeader) + index]
             let start = out.arena.count

@@ -11,18 +11,27 @@ enum MatchEncoder {
         }
     }
 
-    /// Appends the record's value. `(event_uuid, action_id, action_version)` identifies a match for ever.
+    /// Appends the record's value.
+    ///
+    /// `(event_uuid, action_id, action_version)` identifies a match for ever.
     ///
     /// - Parameters:
     ///   - source: `topic/partition/offset`, a range of `out`.
     ///   - place: the action's place in the team's plan.
     static func encode(
-        _ valid: ValidEvent, team: Team, place: Int, source: OutputBatch.Range, epoch: Int64,
-        origin: Origin, on bench: borrowing Workbench, into out: inout ByteArena
+        _ valid: ValidEvent,
+        team: Team,
+        place: Int,
+        source: OutputBatch.Range,
+        epoch: Int64,
+        origin: Origin,
+        on bench: borrowing Workbench,
+        into out: inout ByteArena
     ) {
         let event = valid.decoded.event
         out.reserve(
-            Int(event.name.length) + Int(event.distinctID.length) + Int(valid.decoded.personID.length) + team.fragments.length(at: place)
+            Int(event.name.length) + Int(event.distinctID.length) + Int(valid.decoded.personID.length)
+                + team.fragments.length(at: place)
                 + Int(source.length) + 512
         )
         out.put("{\"team_id\":")
@@ -83,7 +92,9 @@ struct MatchFragments: Sendable {
     /// How long the text of the action at a place is.
     func length(at place: Int) -> Int { ends[place] - (place == 0 ? 0 : ends[place - 1]) }
 
-    /// Appends the text of the action at a place. Room must have been reserved.
+    /// Appends the text of the action at a place.
+    ///
+    /// Room must have been reserved.
     func put(_ place: Int, into out: inout ByteArena) {
         let start = place == 0 ? 0 : ends[place - 1]
         text.withUnsafeBytes { out.put($0.baseAddress! + start, ends[place] - start) }

@@ -12,12 +12,19 @@ import Darwin
 /// The properties column is JSON in a JSON string, and so is what the scanner read: writing it copies the ranges between the
 /// fields that were taken away, and adds the texts of those that were added.
 enum RowEncoder {
-    /// Appends the row. Allocates nothing once the arena is large enough.
+    /// Appends the row.
+    ///
+    /// Allocates nothing once the arena is large enough.
     ///
     /// - Parameters:
     ///   - matched: the actions that matched, as places in the plan, which are in the order of their ids.
     static func encode(
-        _ valid: ValidEvent, team: Int64, actions matched: borrowing MatchedActions, of plan: ActionPlan, epoch: Int64, on bench: borrowing Workbench,
+        _ valid: ValidEvent,
+        team: Int64,
+        actions matched: borrowing MatchedActions,
+        of plan: ActionPlan,
+        epoch: Int64,
+        on bench: borrowing Workbench,
         into out: inout ByteArena
     ) {
         let event = valid.decoded.event
@@ -139,7 +146,10 @@ enum RowEncoder {
 
     @inline(__always)
     private static func group(
-        _ object: Value, _ opening: StaticString, _ bench: borrowing Workbench, _ out: inout ByteArena
+        _ object: Value,
+        _ opening: StaticString,
+        _ bench: borrowing Workbench,
+        _ out: inout ByteArena
     ) {
         guard object.kind == .object else { return }
         out.put(opening)
@@ -149,11 +159,15 @@ enum RowEncoder {
 }
 
 extension ByteArena {
-    /// Appends bytes. Room must have been reserved.
+    /// Appends bytes.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     mutating func put(_ bytes: UnsafeRawBufferPointer) { put(bytes.baseAddress!, bytes.count) }
 
-    /// Appends a value as the content of a plain JSON string. Room must have been reserved.
+    /// Appends a value as the content of a plain JSON string.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     mutating func put(string value: Value, _ bench: borrowing Workbench) {
         let written = bench.written(value)
@@ -175,7 +189,10 @@ extension ByteArena {
 
     @inline(__always)
     fileprivate mutating func put(
-        members section: Section, without one: Section = .empty, and other: Section = .empty, _ bench: borrowing Workbench,
+        members section: Section,
+        without one: Section = .empty,
+        and other: Section = .empty,
+        _ bench: borrowing Workbench,
         _ isFirst: inout Bool
     ) {
         for index in Int(section.first)..<Int(section.first &+ section.count) {
@@ -189,7 +206,9 @@ extension ByteArena {
 }
 
 extension Workbench {
-    /// Whether a section has a field of the same key. Linear, the hashes first.
+    /// Whether a section has a field of the same key.
+    ///
+    /// Linear, the hashes first.
     fileprivate borrowing func contains(_ field: Field, in section: Section) -> Bool {
         for index in Int(section.first)..<Int(section.first &+ section.count) {
             let other = fields[index]

@@ -14,7 +14,9 @@ public struct ByteArena: ~Copyable {
     /// How many bytes behind ``count`` may be read (their content is arbitrary).
     public static let padding = 64
 
-    /// The first byte. Valid until the next call that may grow the arena.
+    /// The first byte.
+    ///
+    /// Valid until the next call that may grow the arena.
     public private(set) var base: UnsafeMutableRawPointer
     /// How many bytes are in use.
     public fileprivate(set) var count: Int = 0
@@ -38,7 +40,9 @@ public struct ByteArena: ~Copyable {
     @inline(__always)
     public mutating func truncate(to count: Int) { self.count = count }
 
-    /// Makes room for `extra` more bytes. Moves the arena when it must grow: pointers into it are void afterwards.
+    /// Makes room for `extra` more bytes.
+    ///
+    /// Moves the arena when it must grow: pointers into it are void afterwards.
     @inline(__always)
     public mutating func reserve(_ extra: Int) {
         if count &+ extra > capacity { grow(to: count &+ extra) }
@@ -55,21 +59,27 @@ public struct ByteArena: ~Copyable {
         capacity = larger
     }
 
-    /// Appends one byte. Room must have been reserved.
+    /// Appends one byte.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     public mutating func put(_ byte: UInt8) {
         base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
         count &+= 1
     }
 
-    /// Appends a run of bytes. Room must have been reserved.
+    /// Appends a run of bytes.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     public mutating func put(_ bytes: UnsafeRawPointer, _ length: Int) {
         memcpy(base + count, bytes, length)
         count &+= length
     }
 
-    /// Appends a literal. Room must have been reserved.
+    /// Appends a literal.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     public mutating func put(_ literal: StaticString) {
         put(UnsafeRawPointer(literal.utf8Start), literal.utf8CodeUnitCount)
@@ -96,7 +106,9 @@ public struct ByteArena: ~Copyable {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    /// Counts bytes as used that were written through ``base``. Room must have been reserved.
+    /// Counts bytes as used that were written through ``base``.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     public mutating func advance(by length: Int) { count &+= length }
 

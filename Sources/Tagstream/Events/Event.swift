@@ -61,7 +61,9 @@ public struct Workbench: ~Copyable {
     public var bytes: ByteArena
     /// The fields of the event's objects, section after section.
     public var fields: FieldTape
-    /// Short-lived text: decoded escapes, printed numbers. Emptied by whoever uses it.
+    /// Short-lived text: decoded escapes, printed numbers.
+    ///
+    /// Emptied by whoever uses it.
     public var scratch: ByteArena
 
     /// Makes a workbench that grows to what the largest record needs.
@@ -82,7 +84,9 @@ public struct Workbench: ~Copyable {
 
 /// A growing run of ``Field``s: the tape.
 public struct FieldTape: ~Copyable {
-    /// The first field. Valid until the tape grows.
+    /// The first field.
+    ///
+    /// Valid until the tape grows.
     public private(set) var base: UnsafeMutablePointer<Field>
     /// How many fields are on the tape.
     public private(set) var count = 0

@@ -34,8 +34,10 @@ public struct RawHeader {
 ///
 /// Reused from poll to poll, so that filling it allocates nothing once it has grown to its working size.
 public struct RecordBatch {
-    /// The names of the input topics, as UTF-8, by index. A worker reads a handful of topics for its whole life, so the few bytes
-    /// of their names are never given back, and a range of them can be lent without owning anything.
+    /// The names of the input topics, as UTF-8, by index.
+    ///
+    /// A worker reads a handful of topics for its whole life, so the few bytes of their names are never given back, and
+    /// a range of them can be lent without owning anything.
     public private(set) var topics: [UnsafeRawBufferPointer] = []
     /// The records, oldest first.
     public private(set) var records: [RawRecord] = []
@@ -61,15 +63,27 @@ public struct RecordBatch {
     @inline(__always)
     public func topicBytes(_ index: Int32) -> UnsafeRawBufferPointer { topics[Int(index)] }
 
-    /// Adds a record. Its headers follow through ``appendHeader(name:value:)``.
+    /// Adds a record.
+    ///
+    /// Its headers follow through ``appendHeader(name:value:)``.
     public mutating func append(
-        topic: Int32, partition: Int32, offset: Int64, timestamp: Int64,
-        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?
+        topic: Int32,
+        partition: Int32,
+        offset: Int64,
+        timestamp: Int64,
+        key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?
     ) {
         records.append(
             RawRecord(
-                topic: topic, partition: partition, offset: offset, timestamp: timestamp, key: key, value: value,
-                firstHeader: Int32(headers.count), headerCount: 0
+                topic: topic,
+                partition: partition,
+                offset: offset,
+                timestamp: timestamp,
+                key: key,
+                value: value,
+                firstHeader: Int32(headers.count),
+                headerCount: 0
             )
         )
     }

@@ -116,7 +116,8 @@ public enum Timestamp {
         else { return nil }
         let date = Int64(days(year: year, month: month, day: day)) &* Self.day
         if cursor.position == cursor.end { return date }
-        guard cursor.skip(0x54) || cursor.skip(0x74) || cursor.skip(0x20), let time = clock(&cursor), let zone = zone(&cursor)
+        guard cursor.skip(0x54) || cursor.skip(0x74) || cursor.skip(0x20), let time = clock(&cursor),
+            let zone = zone(&cursor)
         else { return nil }
         return date &+ time &- zone
     }
@@ -124,7 +125,8 @@ public enum Timestamp {
     /// `HH:MM[:SS[.fraction]]`; a leap second counts as the next second, as POSIX time has none.
     @inline(__always)
     private static func clock(_ cursor: inout Cursor) -> Int64? {
-        guard let hour = cursor.number(2), cursor.skip(0x3A), let minute = cursor.number(2), hour < 24, minute < 60 else { return nil }
+        guard let hour = cursor.number(2), cursor.skip(0x3A), let minute = cursor.number(2), hour < 24, minute < 60
+        else { return nil }
         var micros = Int64(hour &* 3600 &+ minute &* 60) &* second
         guard cursor.skip(0x3A) else { return micros }
         guard let seconds = cursor.number(2), seconds <= 60 else { return nil }
@@ -223,7 +225,9 @@ public enum Timestamp {
     /// Length of what ``write(_:into:)`` writes for the years 0 to 9999.
     static let printedLength = 23
 
-    /// Appends `YYYY-MM-DD hh:mm:ss.SSS` in UTC. Room must have been reserved; the year must be within 0…9999.
+    /// Appends `YYYY-MM-DD hh:mm:ss.SSS` in UTC.
+    ///
+    /// Room must have been reserved; the year must be within 0…9999.
     @inline(__always)
     static func write(milliseconds: Int64, into out: inout ByteArena) {
         let dayCount = milliseconds >= 0 ? milliseconds / 86_400_000 : (milliseconds - 86_399_999) / 86_400_000
@@ -253,14 +257,18 @@ public enum Timestamp {
 }
 
 extension ByteArena {
-    /// Appends a number of 0…99 as two digits. Room must have been reserved.
+    /// Appends a number of 0…99 as two digits.
+    ///
+    /// Room must have been reserved.
     @inline(__always)
     mutating func put(twoDigits number: Int) {
         put(UInt8(truncatingIfNeeded: 0x30 &+ number / 10))
         put(UInt8(truncatingIfNeeded: 0x30 &+ number % 10))
     }
 
-    /// Appends a number in decimal. Room for 20 bytes must have been reserved.
+    /// Appends a number in decimal.
+    ///
+    /// Room for 20 bytes must have been reserved.
     @inline(__always)
     mutating func put(decimal number: Int64) {
         var magnitude = number.magnitude

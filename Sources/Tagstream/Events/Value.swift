@@ -16,8 +16,10 @@ public struct Value {
         public init(rawValue: UInt8) { self.rawValue = rawValue }
         /// A string whose range contains at least one backslash escape.
         public static let escaped = Flags(rawValue: 1)
-        /// The range is plain JSON text. Otherwise it stands in *escaped space*: JSON inside a JSON string, where a quote is
-        /// `\"` and an escape begins with `\\`.
+        /// The range is plain JSON text.
+        ///
+        /// Otherwise it stands in *escaped space*: JSON inside a JSON string, where a quote is `\"` and an escape
+        /// begins with `\\`.
         public static let plain = Flags(rawValue: 2)
         /// A later field of the same object has the same key, so this one does not count (the last wins).
         public static let superseded = Flags(rawValue: 4)
@@ -44,8 +46,10 @@ public struct Value {
     @inline(__always)
     static func object(_ range: Range<Int>) -> Value {
         Value(
-            offset: UInt32(truncatingIfNeeded: range.lowerBound), length: UInt32(truncatingIfNeeded: range.count),
-            kind: .object, flags: []
+            offset: UInt32(truncatingIfNeeded: range.lowerBound),
+            length: UInt32(truncatingIfNeeded: range.count),
+            kind: .object,
+            flags: []
         )
     }
 

@@ -17,7 +17,9 @@ public struct OutcomeCounts: Sendable, Equatable {
     /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
     public private(set) var ignoredByReason: [Int] = []
 
-    /// Makes counts of zero. Allocates nothing.
+    /// Makes counts of zero.
+    ///
+    /// Allocates nothing.
     public init() {}
 
     /// How many input records the counts account for.
@@ -25,7 +27,9 @@ public struct OutcomeCounts: Sendable, Equatable {
 
     mutating func add(_ reason: DeadLetterReason) {
         deadLetters += 1
-        if deadLettersByReason.isEmpty { deadLettersByReason = Array(repeating: 0, count: DeadLetterReason.allCases.count) }
+        if deadLettersByReason.isEmpty {
+            deadLettersByReason = Array(repeating: 0, count: DeadLetterReason.allCases.count)
+        }
         deadLettersByReason[DeadLetterReason.allCases.firstIndex(of: reason)!] += 1
     }
 

@@ -6,8 +6,10 @@ extension OutputBatch {
         return Range(offset: UInt32(truncatingIfNeeded: start), length: Int32(truncatingIfNeeded: bytes.count))
     }
 
-    /// Appends a header whose name is a literal. The name is written once for every header: seventeen bytes are cheaper than a
-    /// table of names, and the batch stays one plain arena.
+    /// Appends a header whose name is a literal.
+    ///
+    /// The name is written once for every header: seventeen bytes are cheaper than a table of names, and the batch
+    /// stays one plain arena.
     mutating func appendHeader(_ name: StaticString, _ value: Range) {
         arena.reserve(name.utf8CodeUnitCount + 1)
         let start = arena.count
@@ -15,7 +17,8 @@ extension OutputBatch {
         arena.put(0)
         headers.append(
             Header(
-                name: Range(offset: UInt32(truncatingIfNeeded: start), length: Int32(name.utf8CodeUnitCount)), value: value
+                name: Range(offset: UInt32(truncatingIfNeeded: start), length: Int32(name.utf8CodeUnitCount)),
+                value: value
             )
         )
     }
@@ -52,7 +55,10 @@ extension OutputBatch {
     mutating func appendRecord(_ destination: Destination, input: Int, key: Range, value: Range, firstHeader: Int) {
         records.append(
             Record(
-                destination: destination, input: Int32(truncatingIfNeeded: input), key: key, value: value,
+                destination: destination,
+                input: Int32(truncatingIfNeeded: input),
+                key: key,
+                value: value,
                 firstHeader: Int32(truncatingIfNeeded: firstHeader),
                 headerCount: Int32(truncatingIfNeeded: headers.count - firstHeader)
             )

@@ -75,7 +75,9 @@ public struct OutputBatch: ~Copyable {
         counts = OutcomeCounts()
     }
 
-    /// The bytes of a range, or nil for null. Valid until the batch changes.
+    /// The bytes of a range, or nil for null.
+    ///
+    /// Valid until the batch changes.
     @inline(__always)
     public func bytes(_ range: Range) -> UnsafeRawBufferPointer? {
         range.length < 0 ? nil : arena.bytes(Int(range.offset), Int(range.length))

@@ -27,7 +27,8 @@ public struct Pipeline: ~Copyable {
     ///
     /// Every record ends in exactly one of tagged, ignored and dead-lettered; `out` holds the records to produce in input order.
     /// Linear in bytes; a warm pipeline allocates nothing for events that are tagged.
-    public mutating func process(_ batch: borrowing RecordBatch, under snapshot: Snapshot, into out: inout OutputBatch) {
+    public mutating func process(_ batch: borrowing RecordBatch, under snapshot: Snapshot, into out: inout OutputBatch)
+    {
         let before = out.counts.input
         for index in batch.records.indices {
             do {
@@ -43,7 +44,10 @@ public struct Pipeline: ~Copyable {
     /// decode → tenant → validate → normalise → match → encode; whatever stops a record on its way is thrown as a value.
     @inline(__always)
     private mutating func process(
-        _ batch: borrowing RecordBatch, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+        _ batch: borrowing RecordBatch,
+        at index: Int,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
     ) throws(Rejection) {
         let record = try RecordContext(at: index, of: batch, limits)
         let decoded = try decoder.decode(record.value, on: &bench)
@@ -63,7 +67,11 @@ public struct Pipeline: ~Copyable {
     // MARK: The back door
 
     private mutating func encode(
-        _ event: ValidEvent, from record: RecordContext, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+        _ event: ValidEvent,
+        from record: RecordContext,
+        at index: Int,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
     ) throws(Rejection) {
         if record.isTooLargeForOutput {
             throw Rejection(.tooLargeForOutput, in: .encode, "the broker refused the row for its size")
@@ -74,14 +82,21 @@ public struct Pipeline: ~Copyable {
         let source = out.appendSource(record)
         let start = out.arena.count
         RowEncoder.encode(
-            event, team: team, actions: actions, of: snapshot.teams[event.team].plan, epoch: snapshot.epoch, on: bench,
+            event,
+            team: team,
+            actions: actions,
+            of: snapshot.teams[event.team].plan,
+            epoch: snapshot.epoch,
+            on: bench,
             into: &out.arena
         )
         let row = out.range(from: start)
         guard row.length <= limits.outputBytes else {
             out.rewind(to: mark)
             throw Rejection(
-                .tooLargeForOutput, in: .encode, "the row would have \(row.length) bytes, the limit is \(limits.outputBytes)"
+                .tooLargeForOutput,
+                in: .encode,
+                "the row would have \(row.length) bytes, the limit is \(limits.outputBytes)"
             )
         }
         let firstHeader = out.headers.count
@@ -94,7 +109,11 @@ public struct Pipeline: ~Copyable {
     }
 
     private mutating func encodeMatches(
-        of event: ValidEvent, _ source: OutputBatch.Range, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+        of event: ValidEvent,
+        _ source: OutputBatch.Range,
+        at index: Int,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
     ) {
         guard actions.count > 0 else { return }
         let team = snapshot.teams[event.team]
@@ -107,17 +126,33 @@ public struct Pipeline: ~Copyable {
         for place in 0..<actions.count {
             let start = out.arena.count
             MatchEncoder.encode(
-                event, team: team, place: Int(actions[place]), source: source, epoch: snapshot.epoch,
-                origin: .live, on: bench, into: &out.arena
+                event,
+                team: team,
+                place: Int(actions[place]),
+                source: source,
+                epoch: snapshot.epoch,
+                origin: .live,
+                on: bench,
+                into: &out.arena
             )
             out.matchedIDs.append(team.plan.id(at: actions[place]))
-            out.appendRecord(.matches, input: index, key: key, value: out.range(from: start), firstHeader: out.headers.count)
+            out.appendRecord(
+                .matches,
+                input: index,
+                key: key,
+                value: out.range(from: start),
+                firstHeader: out.headers.count
+            )
         }
         out.counts.matches &+= actions.count
     }
 
     private func ignore(
-        _ reason: IgnoredReason, _ batch: borrowing RecordBatch, at index: Int, under snapshot: Snapshot, into out: inout OutputBatch
+        _ reason: IgnoredReason,
+        _ batch: borrowing RecordBatch,
+        at index: Int,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
     ) {
         out.counts.add(reason)
         guard keepsIgnored else { return }

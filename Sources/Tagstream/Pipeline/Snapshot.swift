@@ -50,12 +50,16 @@ public final class Snapshot: Sendable {
         tokens = TokenTable(teams.map { Array($0.token.utf8) })
     }
 
-    /// The index of the team with this token, or nil. One probe; allocates nothing.
+    /// The index of the team with this token, or nil.
+    ///
+    /// One probe; allocates nothing.
     @inline(__always)
     func team(for token: UnsafeRawBufferPointer) -> Int? { tokens.find(token) }
 }
 
-/// Tokens by hash. Open addressing at most half full; only the catalogue fills it, so nobody can make its probes long.
+/// Tokens by hash.
+///
+/// Open addressing at most half full; only the catalogue fills it, so nobody can make its probes long.
 private struct TokenTable: Sendable {
     private var slots: [Int32]
     private var tokens: [[UInt8]]

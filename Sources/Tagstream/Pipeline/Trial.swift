@@ -23,7 +23,9 @@ public struct Trial: ~Copyable {
     ///   - now: milliseconds since 1970 that count as "now" for an event that does not say it; negative for none.
     /// - Throws: ``EventUnreadable`` when the text is no event at all.
     public mutating func match(
-        _ text: UnsafeRawBufferPointer, with plan: ActionPlan, now: Int64 = -1
+        _ text: UnsafeRawBufferPointer,
+        with plan: ActionPlan,
+        now: Int64 = -1
     ) throws(EventUnreadable) -> [Int64] {
         let decoded: DecodedEvent
         do {

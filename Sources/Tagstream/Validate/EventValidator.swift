@@ -1,5 +1,7 @@
-/// Whether a decoded event may go on, and in which shape: the rooms "tenant", "validate" and "normalise" of spec/events.md, as far
-/// as they need no configuration. Allocates nothing for an event that passes.
+/// Whether a decoded event may go on, and in which shape: the rooms "tenant", "validate" and "normalise" of
+/// spec/events.md, as far as they need no configuration.
+///
+/// Allocates nothing for an event that passes.
 struct EventValidator {
     enum Verdict {
         case valid(ValidEvent)
@@ -14,12 +16,17 @@ struct EventValidator {
     ///
     /// - Throws: a ``Rejection`` of the steps `tenant` or `validate`.
     func validate(
-        _ decoded: DecodedEvent, from record: RecordContext, under snapshot: Snapshot, on bench: inout Workbench
+        _ decoded: DecodedEvent,
+        from record: RecordContext,
+        under snapshot: Snapshot,
+        on bench: inout Workbench
     ) throws(Rejection) -> Verdict {
         var valid = ValidEvent(decoded: decoded, team: try team(of: decoded, record, snapshot, &bench))
         try name(of: &valid, on: &bench)
         if equals(bench.written(valid.decoded.event.name), "$performance_event") { return .ignored(.performanceEvent) }
-        if equals(bench.written(valid.decoded.event.name), "$$client_ingestion_warning") { return .ignored(.clientIngestionWarning) }
+        if equals(bench.written(valid.decoded.event.name), "$$client_ingestion_warning") {
+            return .ignored(.clientIngestionWarning)
+        }
         try distinctID(of: &valid, on: &bench)
         try uuid(of: &valid, record, on: &bench)
         times(of: &valid, record, on: &bench)
@@ -36,7 +43,8 @@ struct EventValidator {
         times(of: &valid, RecordContext(timestamp: now), on: &bench)
         // Without a usable time of its own an event fails every relative date (spec/actions.md §5) instead of happening in 1970.
         let times = [decoded.correctedTimestamp, decoded.clientTimestamp, decoded.now]
-        let hasOwnTime = decoded.offset.isSet || times.contains { $0.isSet && Timestamp.parse(bench.written($0)) != nil }
+        let hasOwnTime =
+            decoded.offset.isSet || times.contains { $0.isSet && Timestamp.parse(bench.written($0)) != nil }
         if !hasOwnTime { valid.decoded.event.timestamp = nil }
         _ = Normaliser.normalise(&valid, forcesPersonless: false, on: &bench)
         return valid
@@ -45,7 +53,10 @@ struct EventValidator {
     // MARK: Tenant
 
     private func team(
-        of decoded: DecodedEvent, _ record: RecordContext, _ snapshot: Snapshot, _ bench: inout Workbench
+        of decoded: DecodedEvent,
+        _ record: RecordContext,
+        _ snapshot: Snapshot,
+        _ bench: inout Workbench
     ) throws(Rejection) -> Int {
         if let only = snapshot.onlyTeam { return only }
         var value = decoded.event.token
@@ -57,7 +68,8 @@ struct EventValidator {
         }
         guard let team = snapshot.team(for: token) else {
             throw Rejection(
-                .unknownToken, in: .tenant,
+                .unknownToken,
+                in: .tenant,
                 "no team of the catalogue (epoch \(snapshot.epoch)) has the token \"\(quoted(token))\""
             )
         }
@@ -93,7 +105,8 @@ struct EventValidator {
         let units = utf16Length(text)
         guard units <= limits.distinctIDUnits else {
             throw Rejection(
-                .distinctIDTooLong, in: .validate,
+                .distinctIDTooLong,
+                in: .validate,
                 "\"distinct_id\" has \(units) UTF-16 code units, the limit is \(limits.distinctIDUnits)"
             )
         }
@@ -105,7 +118,8 @@ struct EventValidator {
         Rejection(.missingDistinctID, in: .validate, "\"distinct_id\" is \(found), expected who did it")
     }
 
-    private func uuid(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) throws(Rejection) {
+    private func uuid(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) throws(Rejection)
+    {
         let given = valid.decoded.event.uuid
         if !given.isSet || given.kind == .string && given.length == 0 {
             bench.scratch.removeAll()
@@ -141,9 +155,12 @@ struct EventValidator {
         } else {
             if decoded.clientTimestamp.isSet, let client = Timestamp.parse(bench.written(decoded.clientTimestamp)) {
                 instant = client
-                let ignoresSentAt = decoded.special.ignoreSentAt >= 0
+                let ignoresSentAt =
+                    decoded.special.ignoreSentAt >= 0
                     && bench.fields[Int(decoded.special.ignoreSentAt)].value.kind == .true
-                if !ignoresSentAt, decoded.sentAt.kind == .string, let sent = Timestamp.parse(bench.written(decoded.sentAt)) {
+                if !ignoresSentAt, decoded.sentAt.kind == .string,
+                    let sent = Timestamp.parse(bench.written(decoded.sentAt))
+                {
                     instant = client - (sent - now)
                 }
             }
@@ -161,7 +178,10 @@ struct EventValidator {
         bench.bytes.reserve(Timestamp.printedLength)
         Timestamp.write(milliseconds: Timestamp.milliseconds(instant), into: &bench.bytes)
         valid.decoded.event.timestampText = Value(
-            offset: UInt32(start), length: UInt32(Timestamp.printedLength), kind: .string, flags: .plain
+            offset: UInt32(start),
+            length: UInt32(Timestamp.printedLength),
+            kind: .string,
+            flags: .plain
         )
     }
 
@@ -198,7 +218,9 @@ struct EventValidator {
     /// A bounded, printable form of bytes from outside: never a control character, never more than 80 characters.
     private func quoted(_ bytes: UnsafeRawBufferPointer) -> String {
         let text = String(decoding: bytes.prefix(80), as: UTF8.self)
-        return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : $0 }))
+        return String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : $0 })
+        )
     }
 
     /// How many bytes of well-formed text hold at most so many UTF-16 units, no character cut in two.
@@ -233,7 +255,9 @@ extension Workbench {
         return scratch.bytes(start, scratch.count - start)
     }
 
-    /// Appends text as a JSON string's content; returns it as a value. The text may lie on the workbench itself.
+    /// Appends text as a JSON string's content; returns it as a value.
+    ///
+    /// The text may lie on the workbench itself.
     mutating func appendString(_ text: UnsafeRawBufferPointer, replacingNUL: Bool = false) -> Value {
         let copy = Array(text)  // rare: only names and ids that have to be changed come here
         let start = bytes.count
@@ -249,7 +273,9 @@ extension Workbench {
             }
         }
         return Value(
-            offset: UInt32(start), length: UInt32(bytes.count - start), kind: .string,
+            offset: UInt32(start),
+            length: UInt32(bytes.count - start),
+            kind: .string,
             flags: isEscaped ? [.plain, .escaped] : .plain
         )
     }

@@ -66,10 +66,14 @@ enum Normaliser {
 
     /// `$process_person_profile`: false takes off everything that would touch a person; true is the default and is not stored.
     private static func applyPersonFlag(
-        _ valid: inout ValidEvent, forcesPersonless: Bool, firstAdded: Int, on bench: inout Workbench
+        _ valid: inout ValidEvent,
+        forcesPersonless: Bool,
+        firstAdded: Int,
+        on bench: inout Workbench
     ) -> Bool {
         let special = valid.decoded.special
-        let flag = special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value.kind : .missing
+        let flag =
+            special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value.kind : .missing
         let name = bench.written(valid.decoded.event.name)
         guard forcesPersonless || flag == .false else {
             remove(special.processPersonProfile, &valid.decoded, on: bench)
@@ -89,7 +93,9 @@ enum Normaliser {
             let field = bench.fields[index]
             guard field.keyLength == 8 else { continue }
             let key = bench.bytes.bytes(Int(field.keyOffset), 8)
-            if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 { remove(Int32(index), &valid.decoded, on: bench) }
+            if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 {
+                remove(Int32(index), &valid.decoded, on: bench)
+            }
         }
         if flag != .false {
             remove(special.processPersonProfile, &valid.decoded, on: bench)
@@ -98,14 +104,20 @@ enum Normaliser {
         return true
     }
 
-    private static func dropPersonUpdates(_ valid: inout ValidEvent, from firstAdded: Int, on bench: borrowing Workbench) {
+    private static func dropPersonUpdates(
+        _ valid: inout ValidEvent,
+        from firstAdded: Int,
+        on bench: borrowing Workbench
+    ) {
         remove(valid.decoded.special.set, &valid.decoded, on: bench)
         remove(valid.decoded.special.setOnce, &valid.decoded, on: bench)
         remove(valid.decoded.special.unset, &valid.decoded, on: bench)
         for index in firstAdded..<bench.fields.count {
             let field = bench.fields[index]
             let key = bench.bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
-            if equals(key, "$set") || equals(key, "$set_once") || equals(key, "$unset") { remove(Int32(index), &valid.decoded, on: bench) }
+            if equals(key, "$set") || equals(key, "$set_once") || equals(key, "$unset") {
+                remove(Int32(index), &valid.decoded, on: bench)
+            }
         }
         valid.decoded.event.set = .empty
         valid.decoded.event.setOnce = .empty
@@ -113,7 +125,11 @@ enum Normaliser {
     }
 
     /// The chain leaves the properties for a column of its own: `$elements_chain`, else `$elements`, else the stored row's.
-    private static func chooseElements(_ valid: inout ValidEvent, _ special: SpecialProperties, on bench: borrowing Workbench) {
+    private static func chooseElements(
+        _ valid: inout ValidEvent,
+        _ special: SpecialProperties,
+        on bench: borrowing Workbench
+    ) {
         if special.elementsChain >= 0 {
             let chain = bench.fields[Int(special.elementsChain)].value
             if chain.kind == .string {
@@ -202,8 +218,10 @@ extension Workbench {
     private mutating func append(_ key: Int, _ name: StaticString, _ value: Value) {
         fields.append(
             Field(
-                keyOffset: UInt32(key), keyLength: UInt32(name.utf8CodeUnitCount),
-                keyHash: keyHash(bytes.base + key, name.utf8CodeUnitCount), value: value
+                keyOffset: UInt32(key),
+                keyLength: UInt32(name.utf8CodeUnitCount),
+                keyHash: keyHash(bytes.base + key, name.utf8CodeUnitCount),
+                value: value
             )
         )
     }

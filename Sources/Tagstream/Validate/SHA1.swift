@@ -12,7 +12,9 @@ struct SHA1 {
             for block in 0..<blocks {
                 for word in 0..<16 {
                     var value: UInt32 = 0
-                    for byte in 0..<4 { value = value << 8 | UInt32(padded(message, block * 64 + word * 4 + byte, blocks)) }
+                    for byte in 0..<4 {
+                        value = value << 8 | UInt32(padded(message, block * 64 + word * 4 + byte, blocks))
+                    }
                     schedule[word] = value
                 }
                 hash.compress(schedule)

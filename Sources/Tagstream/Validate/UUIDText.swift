@@ -11,11 +11,16 @@ enum UUIDText {
             bytes.loadUnaligned(as: UInt64.self), load32(9) | load32(14) << 32, load32(19) | load32(24) << 32,
             bytes.loadUnaligned(fromByteOffset: 28, as: UInt64.self)
         )
-        let dashes = bytes.load(fromByteOffset: 8, as: UInt8.self) == 0x2D && bytes.load(fromByteOffset: 13, as: UInt8.self) == 0x2D
-            && bytes.load(fromByteOffset: 18, as: UInt8.self) == 0x2D && bytes.load(fromByteOffset: 23, as: UInt8.self) == 0x2D
+        let dashes =
+            bytes.load(fromByteOffset: 8, as: UInt8.self) == 0x2D
+            && bytes.load(fromByteOffset: 13, as: UInt8.self) == 0x2D
+            && bytes.load(fromByteOffset: 18, as: UInt8.self) == 0x2D
+            && bytes.load(fromByteOffset: 23, as: UInt8.self) == 0x2D
         let invalid = nonHex(words.0) | nonHex(words.1) | nonHex(words.2) | nonHex(words.3)
         // Only A–F of the valid characters have bit 6 and not bit 5.
-        let upper = (words.0 & ~(words.0 << 1) | words.1 & ~(words.1 << 1) | words.2 & ~(words.2 << 1) | words.3 & ~(words.3 << 1))
+        let upper =
+            (words.0 & ~(words.0 << 1) | words.1 & ~(words.1 << 1) | words.2 & ~(words.2 << 1) | words.3
+                & ~(words.3 << 1))
             & 0x4040_4040_4040_4040
         return (dashes && invalid == 0, upper != 0)
     }

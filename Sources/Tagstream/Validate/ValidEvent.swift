@@ -69,7 +69,11 @@ struct RecordContext {
         timestamp = record.timestamp
         isTooLargeForOutput = record.isTooLargeForOutput
         guard record.headerCount <= limits.headers else {
-            throw Rejection(.limitHeaders, in: .decode, "the record has \(record.headerCount) headers, the limit is \(limits.headers)")
+            throw Rejection(
+                .limitHeaders,
+                in: .decode,
+                "the record has \(record.headerCount) headers, the limit is \(limits.headers)"
+            )
         }
         for index in 0..<Int(record.headerCount) {
             let header = batch.headers[Int(record.firstHeader) + index]
@@ -78,7 +82,8 @@ struct RecordContext {
             case 3: if equals(header.name, "now") { now = value }
             case 5: if equals(header.name, "token") { token = value }
             case 20: if equals(header.name, "historical_migration") { isHistorical = equals(value, "true") }
-            case 31: if equals(header.name, "force_disable_person_processing") { forcesPersonless = equals(value, "true") }
+            case 31:
+                if equals(header.name, "force_disable_person_processing") { forcesPersonless = equals(value, "true") }
             default: break
             }
         }

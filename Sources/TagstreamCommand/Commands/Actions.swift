@@ -84,10 +84,15 @@ private final class CaseSession {
         let reading = ActionDefinition.reading(tree, defaultID: 1)
         guard let action = reading.definition else {
             let reasons = reading.refusals.map(\.description)
-            report(example, "refused", "\"refused\":[\(reasons.map { JSONTree.string($0).jsonText }.joined(separator: ","))]", reasons)
+            report(
+                example,
+                "refused",
+                "\"refused\":[\(reasons.map { JSONTree.string($0).jsonText }.joined(separator: ","))]",
+                reasons
+            )
             return
         }
-        let plan = ActionPlan.compile(action.isDeleted ? [] : [action], reusing: nil)
+        let plan = ActionPlan.compile(action.isDeleted ? [] : [action])
         let matched = try matches(example.event, plan, "\(path):\(number)")
         report(example, matched ? "true" : "false", "\"matched\":\(matched)", [])
     }
@@ -108,18 +113,21 @@ private final class CaseSession {
     }
 
     private func report(_ example: CaseLine, _ verdict: String, _ json: String, _ reasons: [String]) {
-        let expected: String? = switch example.expected {
-        case nil: nil
-        case .refused?: "refused"
-        case .matched(let matched)?: matched ? "true" : "false"
-        }
+        let expected: String? =
+            switch example.expected {
+            case nil: nil
+            case .refused?: "refused"
+            case .matched(let matched)?: matched ? "true" : "false"
+            }
         let differs = expected != nil && expected != verdict
         if expected == nil { unchecked += 1 }
         if differs { differing += 1 }
         if printsJSON {
             out.write("{\"id\":\(example.id.jsonText),\(json)}")
         } else if differs || expected == nil {
-            out.write("\(example.id.text ?? example.id.jsonText): \(verdict)\(differs ? ", expected \(expected!)" : "")")
+            out.write(
+                "\(example.id.text ?? example.id.jsonText): \(verdict)\(differs ? ", expected \(expected!)" : "")"
+            )
             for reason in reasons { out.write("  \(reason)") }
         }
     }

@@ -23,7 +23,10 @@ struct Apply: AsyncParsableCommand {
 
     @OptionGroup var cluster: ClusterOptions
 
-    @Option(name: [.short, .customLong("file")], help: "A file of teams and actions; - for standard input. Repeatable.")
+    @Option(
+        name: [.short, .customLong("file")],
+        help: "A file of teams and actions; - for standard input. Repeatable."
+    )
     var files: [String]
 
     @Option(help: "The team of actions that do not say theirs.")
@@ -43,7 +46,10 @@ struct Apply: AsyncParsableCommand {
             let definitions = try DefinitionFile(files, defaultTeam: team)
             let isRefused = definitions.report()
             if isRefused, !partial {
-                throw Failure(.no, "nothing was published: \(definitions.refusals.count) mistakes. Use --partial to publish the others")
+                throw Failure(
+                    .no,
+                    "nothing was published: \(definitions.refusals.count) mistakes. Use --partial to publish the others"
+                )
             }
             let settings = try cluster.settings()
             do {
@@ -64,7 +70,8 @@ struct Apply: AsyncParsableCommand {
         let known = Set(present.teams.keys).union(definitions.teams.map(\.id))
         if let orphan = definitions.actions.first(where: { !known.contains($0.team) }) {
             throw Failure(
-                .usage, "action \(orphan.action.id) belongs to team \(orphan.team), which neither the files nor the catalogue know; "
+                .usage,
+                "action \(orphan.action.id) belongs to team \(orphan.team), which neither the files nor the catalogue know; "
                     + "expected a team with \"id\" and \"api_token\""
             )
         }
@@ -113,7 +120,10 @@ struct Apply: AsyncParsableCommand {
             }
             let hasSameSteps = old.map { Self.steps(of: $0.source) == Self.steps(of: action.source) } ?? false
             let version = old.map { hasSameSteps ? $0.version : $0.version + 1 } ?? max(1, action.version)
-            let tree = Self.setting(["team_id": .number(team), "id": .number(action.id), "version": .number(version)], in: action.source)
+            let tree = Self.setting(
+                ["team_id": .number(team), "id": .number(action.id), "version": .number(version)],
+                in: action.source
+            )
             let effect: Change.Effect = old == nil ? .created : old?.source == tree ? .unchanged : .changed
             changes.append(Change(entry: .init(key, tree.jsonText), effect: effect, version: version))
         }

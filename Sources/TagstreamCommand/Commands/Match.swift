@@ -25,7 +25,10 @@ struct Match: AsyncParsableCommand {
     @Option(help: "Events, one JSON object a line; - for standard input.")
     var events: String
 
-    @Flag(help: "One line for every event instead of its row: INDEX:ID,ID (0-based, ids ascending; nothing behind the colon when no action matches).")
+    @Flag(
+        help:
+            "One line for every event instead of its row: INDEX:ID,ID (0-based, ids ascending; nothing behind the colon when no action matches)."
+    )
     var ids = false
 
     @Option(help: "Write dead letters to this file, one JSON object a line: line, reason, step, detail.")
@@ -40,7 +43,11 @@ struct Match: AsyncParsableCommand {
             if definitions.report() { throw ExitCode(Failure.Code.no.rawValue) }
             let snapshot = try snapshot(of: definitions)
             var file = try LineFile(events)
-            var run = OfflineRun(snapshot: snapshot, printsIDs: ids, deadLetters: try deadLetters.map(LineWriter.init(path:)))
+            var run = OfflineRun(
+                snapshot: snapshot,
+                printsIDs: ids,
+                deadLetters: try deadLetters.map(LineWriter.init(path:))
+            )
             try file.forEachLine({ number, line in run.add(line, number: number) }, release: { run.flush() })
             run.finish()
             printError(run.summary)
@@ -54,7 +61,8 @@ struct Match: AsyncParsableCommand {
         let teams = Set(definitions.actions.map(\.team))
         guard teams.count <= 1 else {
             throw Failure(
-                .usage, "the actions belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
+                .usage,
+                "the actions belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
             )
         }
         return catalogue.snapshot(onlyTeam: teams.first ?? 1)
@@ -124,7 +132,8 @@ struct OfflineRun: ~Copyable {
     /// The list behind the row's last `"actions":[`, which no text within the row can look like: its quotes would be escaped.
     private static func actions(of row: UnsafeRawBufferPointer) -> Substring? {
         let text = Substring(decoding: row.suffix(1 << 17), as: UTF8.self)
-        guard let start = text.range(of: "\"actions\":[", options: .backwards), let end = text[start.upperBound...].firstIndex(of: "]")
+        guard let start = text.range(of: "\"actions\":[", options: .backwards),
+            let end = text[start.upperBound...].firstIndex(of: "]")
         else { return nil }
         return text[start.upperBound..<end]
     }
@@ -137,8 +146,10 @@ struct OfflineRun: ~Copyable {
                 fields[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
             }
             let line = DeadLetterLine(
-                line: batch.records[Int(record.input)].offset + 1, reason: fields["dlq_reason"] ?? "",
-                step: fields["dlq_step"] ?? "", detail: fields["dlq_detail"] ?? ""
+                line: batch.records[Int(record.input)].offset + 1,
+                reason: fields["dlq_reason"] ?? "",
+                step: fields["dlq_step"] ?? "",
+                detail: fields["dlq_detail"] ?? ""
             )
             if let text = try? JSONEncoder().encode(line) { deadLetters?.write(String(decoding: text, as: UTF8.self)) }
         }

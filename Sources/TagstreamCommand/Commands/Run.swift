@@ -41,7 +41,10 @@ struct Run: AsyncParsableCommand {
     @Option(help: "The consumer group.")
     var group: String?
 
-    @Option(help: "Where to begin in partitions without a committed offset: earliest or latest. Needed at the first start only.")
+    @Option(
+        help:
+            "Where to begin in partitions without a committed offset: earliest or latest. Needed at the first start only."
+    )
     var from: String?
 
     @Flag(help: "Stop once every partition has been read up to where it ended at the start.")
@@ -67,7 +70,9 @@ struct Run: AsyncParsableCommand {
             if json {
                 print(Summary.json(sum))
             } else {
-                printError("\(sum.committed.input) records in \(sum.commits) transactions: " + Summary.outcomes(sum.committed))
+                printError(
+                    "\(sum.committed.input) records in \(sum.commits) transactions: " + Summary.outcomes(sum.committed)
+                )
             }
         }
     }
@@ -76,7 +81,8 @@ struct Run: AsyncParsableCommand {
     static func serve(_ worker: Worker, _ logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(
             services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
         configuration.maximumGracefulShutdownDuration = nil
         try await ServiceGroup(configuration: configuration).run()
@@ -90,7 +96,8 @@ struct Run: AsyncParsableCommand {
         case let failure as LaneFailure: Failure(failure.isFenced ? .fenced : .kafka, failure.description)
         case let error as KafkaError where error.isOffsetLost:
             Failure(
-                .kafka, "\(error.description). Hint: a partition has no committed offset, or it has been deleted: start once with "
+                .kafka,
+                "\(error.description). Hint: a partition has no committed offset, or it has been deleted: start once with "
                     + "--from earliest or --from latest"
             )
         case let error as KafkaError where error.remedy == .retry:
@@ -130,7 +137,9 @@ struct Run: AsyncParsableCommand {
 
 /// Sentences about outcomes that several commands print.
 enum Summary {
-    /// `88 tagged with 120 matches, 3 ignored, 2 dead letters (2 invalid_json)`
+    /// One line of outcomes.
+    ///
+    /// For example `88 tagged with 120 matches, 3 ignored, 2 dead letters (2 invalid_json)`.
     static func outcomes(_ counts: OutcomeCounts) -> String {
         var text = "\(counts.tagged) tagged with \(counts.matches) matches"
         if counts.ignored > 0 {

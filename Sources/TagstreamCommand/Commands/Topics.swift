@@ -5,7 +5,10 @@ import Tagstream
 
 /// `tagstream topics`: the topics a deployment needs.
 struct Topics: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Create the topics a deployment needs.", subcommands: [Create.self])
+    static let configuration = CommandConfiguration(
+        abstract: "Create the topics a deployment needs.",
+        subcommands: [Create.self]
+    )
 
     /// `tagstream topics create`.
     struct Create: AsyncParsableCommand {
@@ -37,7 +40,9 @@ struct Topics: ParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                guard partitions > 0 else { throw Failure(.usage, "--partitions is \(partitions), expected at least 1") }
+                guard partitions > 0 else {
+                    throw Failure(.usage, "--partitions is \(partitions), expected at least 1")
+                }
                 var settings = try cluster.settings()
                 if !input.isEmpty { settings.inputs = input }
                 do {
@@ -58,9 +63,14 @@ struct Topics: ParsableCommand {
                     missing.append(topic)
                     continue
                 }
-                states[topic.name] = count == topic.partitions ? "exists" : "exists with \(count) partitions, asked for \(topic.partitions)"
+                states[topic.name] =
+                    count == topic.partitions
+                    ? "exists" : "exists with \(count) partitions, asked for \(topic.partitions)"
                 if topic.name == settings.catalogueTopic, count != 1 {
-                    throw Failure(.kafka, "the catalogue's topic \"\(topic.name)\" has \(count) partitions, expected 1: delete it or name another")
+                    throw Failure(
+                        .kafka,
+                        "the catalogue's topic \"\(topic.name)\" has \(count) partitions, expected 1: delete it or name another"
+                    )
                 }
             }
             if !missing.isEmpty {
@@ -83,7 +93,9 @@ struct Topics: ParsableCommand {
             let data = settings.inputs + [settings.tagged, settings.matches, settings.deadLetters]
             return data.map { Admin.NewTopic($0, partitions: partitions, replication: replication) } + [
                 Admin.NewTopic(
-                    settings.catalogueTopic, partitions: 1, replication: replication,
+                    settings.catalogueTopic,
+                    partitions: 1,
+                    replication: replication,
                     configuration: ["cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"]
                 )
             ]

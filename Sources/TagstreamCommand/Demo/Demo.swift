@@ -26,7 +26,9 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "Teams and actions. Default: Examples/actions.yaml.")
     var actions: String?
 
-    @Option(help: "How many records to feed: those of the file first, then a stream made of them, a few of them broken.")
+    @Option(
+        help: "How many records to feed: those of the file first, then a stream made of them, a few of them broken."
+    )
     var count = 20_000
 
     @Option(help: "Threads of the worker.")
@@ -38,7 +40,9 @@ struct Demo: AsyncParsableCommand {
             guard 1...16 ~= lanes else { throw Failure(.usage, "--lanes is \(lanes), expected 1 to 16") }
             let definitions = try DefinitionFile([try actions ?? ExampleFiles.path("actions.yaml")], defaultTeam: nil)
             if definitions.report() { throw Failure(.no, "the actions cannot be evaluated") }
-            guard definitions.namesTeams else { throw Failure(.usage, "the actions file has no \"teams\", expected at least one") }
+            guard definitions.namesTeams else {
+                throw Failure(.usage, "the actions file has no \"teams\", expected at least one")
+            }
             let feed = DemoFeed(lines: try lines(), count: count)
             do {
                 try await play(feed, definitions)
@@ -73,18 +77,28 @@ struct Demo: AsyncParsableCommand {
             try cluster.createTopic(topic, partitions: Self.partitions)
         }
         try cluster.createTopic(settings.catalogueTopic, partitions: 1)
-        print("2. Topics: \(settings.inputs[0]) → \(settings.tagged), \(settings.matches), \(settings.deadLetters); \(settings.catalogueTopic).")
+        print(
+            "2. Topics: \(settings.inputs[0]) → \(settings.tagged), \(settings.matches), \(settings.deadLetters); \(settings.catalogueTopic)."
+        )
 
         let client = try settings.client()
         let changes = Apply.changes(definitions, from: Catalogue())
         try CataloguePublisher.publish(changes.map(\.entry), to: settings.catalogueTopic, client)
-        print("3. \(definitions.teams.count) teams and \(definitions.actions.count) actions published to the catalogue.")
-        print("4. A worker with \(lanes) lanes tags \(feed.count) records (\(feed.realCount) real ones, then a stream made of them):\n")
+        print(
+            "3. \(definitions.teams.count) teams and \(definitions.actions.count) actions published to the catalogue."
+        )
+        print(
+            "4. A worker with \(lanes) lanes tags \(feed.count) records (\(feed.realCount) real ones, then a stream made of them):\n"
+        )
 
         let worker = Worker(try settings.worker(), logger: try LoggerFactory.make(json: false, level: "error"))
-        let view = DemoView(total: feed.count, names: Dictionary(
-            definitions.actions.map { ($0.action.id, $0.action.name) }, uniquingKeysWith: { first, _ in first }
-        ))
+        let view = DemoView(
+            total: feed.count,
+            names: Dictionary(
+                definitions.actions.map { ($0.action.id, $0.action.name) },
+                uniquingKeysWith: { first, _ in first }
+            )
+        )
         let started = MonotonicClock.milliseconds()
         let input = settings.inputs[0]
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -110,14 +124,18 @@ struct Demo: AsyncParsableCommand {
 enum ExampleFiles {
     static func path(_ name: String) throws -> String {
         var candidates = ["Examples/\(name)"]
-        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent()
         for _ in 0..<5 {
             candidates.append(folder.appendingPathComponent("Examples/\(name)").path)
             candidates.append(folder.appendingPathComponent("share/tagstream/Examples/\(name)").path)
             folder.deleteLastPathComponent()
         }
         guard let found = candidates.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else {
-            throw Failure(.usage, "cannot find Examples/\(name) here or beside the executable: use --events and --actions with files of your own")
+            throw Failure(
+                .usage,
+                "cannot find Examples/\(name) here or beside the executable: use --events and --actions with files of your own"
+            )
         }
         return found
     }

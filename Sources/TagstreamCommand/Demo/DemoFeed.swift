@@ -41,7 +41,14 @@ struct DemoFeed: Sendable {
             let end = min(next + 1000, count)
             for number in next..<end {
                 try record(number).withUnsafeBytes {
-                    try producer.produce(to: target, partition: Int32(number) % partitions, key: nil, value: $0, headers: [], label: number)
+                    try producer.produce(
+                        to: target,
+                        partition: Int32(number) % partitions,
+                        key: nil,
+                        value: $0,
+                        headers: [],
+                        label: number
+                    )
                 }
             }
             try producer.commit(timeout: 30_000)

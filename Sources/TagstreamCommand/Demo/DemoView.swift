@@ -18,7 +18,9 @@ final class DemoView: Sendable {
         self.names = names
     }
 
-    /// Shows how far the work is. On a terminal the line is drawn over the one before.
+    /// Shows how far the work is.
+    ///
+    /// On a terminal the line is drawn over the one before.
     func show(_ statistics: LaneStatistics) {
         let line = progress(statistics)
         if isTerminal {
@@ -26,7 +28,9 @@ final class DemoView: Sendable {
             FileHandle.standardOutput.write(Data("\r\u{1B}[K   \(line)".utf8))
         } else if lastLine.withLock({ last in
             let now = MonotonicClock.milliseconds()
-            guard line != last.text, now - last.time >= 1000 || statistics.committed.input == total else { return false }
+            guard line != last.text, now - last.time >= 1000 || statistics.committed.input == total else {
+                return false
+            }
             last = (line, now)
             return true
         }) {
@@ -41,7 +45,8 @@ final class DemoView: Sendable {
         let width = 24
         let filled = min(width, done * width / max(1, total))
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-        return "\(bar) \(done)/\(total) records  \(Int(Double(done) / seconds))/s  \(statistics.committed.matches) matches  "
+        return
+            "\(bar) \(done)/\(total) records  \(Int(Double(done) / seconds))/s  \(statistics.committed.matches) matches  "
             + "\(statistics.committed.deadLetters) dead letters"
     }
 
@@ -54,7 +59,11 @@ final class DemoView: Sendable {
         row("tagged", counts.tagged, "one row each on events_tagged")
         for (reason, count) in counts.deadLetterReasons { row("dead letter", count, reason) }
         for (reason, count) in counts.ignoredReasons { row("ignored", count, reason) }
-        row("total", counts.input, "in \(statistics.commits) transactions, \(statistics.aborts) aborted, \(Double(milliseconds) / 1000) s")
+        row(
+            "total",
+            counts.input,
+            "in \(statistics.commits) transactions, \(statistics.aborts) aborted, \(Double(milliseconds) / 1000) s"
+        )
         print("\n6. Matches by action (one record each on action_matches):\n")
         let largest = statistics.matchesByAction.values.max() ?? 1
         for (id, name) in names.sorted(by: { $0.key < $1.key }) {
@@ -112,12 +121,14 @@ final class DemoView: Sendable {
 
     /// What to try next.
     static func showWhatNext() {
-        print("""
+        print(
+            """
             8. What to try next:
 
                tagstream match --actions Examples/actions.yaml --events Examples/raw_events.jsonl   the same, offline
                tagstream actions test Examples/cases.jsonl                                          test your own actions
                tagstream topics create --brokers HOST:PORT                                          your own Kafka: then apply, run
-            """)
+            """
+        )
     }
 }

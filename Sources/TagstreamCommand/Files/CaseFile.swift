@@ -21,7 +21,10 @@ struct CaseLine {
     init(_ line: UnsafeRawBufferPointer, number: Int, path: String) throws {
         let place = "\(path):\(number)"
         guard let members = TopLevelMembers(line)?.members else {
-            throw Failure(.usage, "\(place): not a JSON object, expected {\"id\": …, \"action\": {…}, \"event\": {…}, \"expected\": …}")
+            throw Failure(
+                .usage,
+                "\(place): not a JSON object, expected {\"id\": …, \"action\": {…}, \"event\": {…}, \"expected\": …}"
+            )
         }
         func member(_ name: String) -> UnsafeRawBufferPointer? { members.last { $0.name == name }?.value }
         func tree(_ name: String) throws -> JSONTree? {
@@ -32,7 +35,10 @@ struct CaseLine {
             }
         }
         guard let action = member("action"), let event = member("event") else {
-            throw Failure(.usage, "\(place): no \"\(member("action") == nil ? "action" : "event")\", expected an object")
+            throw Failure(
+                .usage,
+                "\(place): no \"\(member("action") == nil ? "action" : "event")\", expected an object"
+            )
         }
         self.action = action
         self.event = event

@@ -3,10 +3,15 @@ import Kafka
 
 /// The flags of every command that talks to a cluster.
 struct ClusterOptions: ParsableArguments {
-    @Option(help: "The cluster: host:port, several separated by commas. Also TAGSTREAM_BROKERS, or the configuration file.")
+    @Option(
+        help: "The cluster: host:port, several separated by commas. Also TAGSTREAM_BROKERS, or the configuration file."
+    )
     var brokers: String?
 
-    @Option(help: "A configuration file, YAML or JSON; flags win over it. Examples/tagstream.reference.yaml shows every key.")
+    @Option(
+        help:
+            "A configuration file, YAML or JSON; flags win over it. Examples/tagstream.reference.yaml shows every key."
+    )
     var config: String?
 
     @Option(help: "One of librdkafka's properties, NAME=VALUE (security.protocol=ssl, …). Repeatable.")

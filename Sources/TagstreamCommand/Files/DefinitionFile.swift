@@ -31,7 +31,9 @@ struct DefinitionFile {
     static func tree(_ path: String) throws -> JSONTree {
         let data: Data
         do {
-            data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(fileURLWithPath: path))
+            data =
+                path == "-"
+                ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
             throw Failure(.usage, "cannot read \"\(path)\": no such file, or not readable")
         }
@@ -59,7 +61,8 @@ struct DefinitionFile {
             let groups = ["teams", "actions", "results"].compactMap { name in tree[name].map { (name, $0) } }
             guard !groups.isEmpty else {
                 throw Failure(
-                    .usage, "\"\(path)\" holds an object without \"teams\", \"actions\", \"results\" or \"steps\", expected teams or actions"
+                    .usage,
+                    "\"\(path)\" holds an object without \"teams\", \"actions\", \"results\" or \"steps\", expected teams or actions"
                 )
             }
             for (name, value) in groups { try add(group: name, value, path, defaultTeam) }
@@ -93,7 +96,8 @@ struct DefinitionFile {
         guard let action = reading.definition else { return }
         guard let team = action.teamID ?? (teams.count == 1 ? teams[0].id : defaultTeam) else {
             throw Failure(
-                .usage, "\"\(path)\": action \(action.id) \"\(action.name)\" has no \"team_id\", expected the id of its team (or use --team)"
+                .usage,
+                "\"\(path)\": action \(action.id) \"\(action.name)\" has no \"team_id\", expected the id of its team (or use --team)"
             )
         }
         actions.append((team, action))
@@ -103,16 +107,24 @@ struct DefinitionFile {
         var tokens: [String: Int64] = [:]
         for team in teams {
             if let other = tokens.updateValue(team.id, forKey: team.token), other != team.id {
-                throw Failure(.usage, "teams \(other) and \(team.id) have the same \"api_token\", expected one team per token")
+                throw Failure(
+                    .usage,
+                    "teams \(other) and \(team.id) have the same \"api_token\", expected one team per token"
+                )
             }
         }
         var seen: Set<CatalogueKey> = []
         for (team, action) in actions where !seen.insert(.action(team: team, id: action.id)).inserted {
-            throw Failure(.usage, "action \(action.id) of team \(team) is defined twice, expected one definition of each id")
+            throw Failure(
+                .usage,
+                "action \(action.id) of team \(team) is defined twice, expected one definition of each id"
+            )
         }
     }
 
-    /// The definitions as a catalogue. Actions of a team that no file names are left out of it.
+    /// The definitions as a catalogue.
+    ///
+    /// Actions of a team that no file names are left out of it.
     func catalogue() -> Catalogue {
         var catalogue = Catalogue()
         for team in teams { catalogue.put(team) }

@@ -29,7 +29,8 @@ struct LineFile: ~Copyable {
     /// Calls `body` with every line's number, from 1, and its bytes, which stay where they are until `release` is called: whoever
     /// keeps a line for later has to be done with it then.
     mutating func forEachLine(
-        _ body: (Int, UnsafeRawBufferPointer) throws -> Void, release: () throws -> Void
+        _ body: (Int, UnsafeRawBufferPointer) throws -> Void,
+        release: () throws -> Void
     ) throws {
         var number = 1
         var isAtEnd = false
@@ -40,7 +41,9 @@ struct LineFile: ~Copyable {
             UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyBytes(from: piece)
             filled += piece.count
             var start = 0
-            while let end = Self.newline(in: UnsafeRawBufferPointer(buffer), start, filled) ?? (isAtEnd && start < filled ? filled : nil) {
+            while let end = Self.newline(in: UnsafeRawBufferPointer(buffer), start, filled)
+                ?? (isAtEnd && start < filled ? filled : nil)
+            {
                 let line = UnsafeRawBufferPointer(rebasing: buffer[start..<end])
                 if !line.allSatisfy({ $0 <= 0x20 }) { try body(number, line) }
                 start = min(end + 1, filled)

@@ -6,7 +6,10 @@ import Tagstream
 enum LoggerFactory {
     static func make(json: Bool, level name: String) throws -> Logger {
         guard let level = Logger.Level(rawValue: name) else {
-            throw Failure(.usage, "--log-level is \"\(name)\", expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw Failure(
+                .usage,
+                "--log-level is \"\(name)\", expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
         }
         var logger = Logger(label: "tagstream") { _ in
             json ? JSONLogHandler() as any LogHandler : StreamLogHandler.standardError(label: "tagstream")
@@ -16,7 +19,9 @@ enum LoggerFactory {
     }
 }
 
-/// One JSON object a line. Text from outside is escaped by the writer, so that no event can forge a line.
+/// One JSON object a line.
+///
+/// Text from outside is escaped by the writer, so that no event can forge a line.
 private struct JSONLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
@@ -33,7 +38,9 @@ private struct JSONLogHandler: LogHandler {
             .init(key: "message", value: .string("\(event.message)")),
         ]
         let all = self.metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { members.append(.init(key: key, value: .string("\(value)"))) }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
+            members.append(.init(key: key, value: .string("\(value)")))
+        }
         printError(JSONTree.object(members).jsonText)
     }
 }

@@ -33,24 +33,39 @@ struct Settings {
         var set: @Sendable (inout Settings, JSONTree) throws -> Void
     }
 
-    /// All keys. Besides these, `kafka.NAME` passes a property on to librdkafka.
+    /// All keys.
+    ///
+    /// Besides these, `kafka.NAME` passes a property on to librdkafka.
     static let keys: [Key] = [
         text("brokers", "host:port, several separated by commas; required", \.brokers),
         text("application", "text, tagstream: first part of the transactional ids; one per deployment", \.application),
         text("group", "text, tagstream: the consumer group", \.group),
         number("lanes", "whole number, 1, 1…64: threads, each with a consumer and a producer", \.lanes, 1...64),
-        number("slot", "whole number, 0, 0…9999: this worker's ordinal; two workers with one slot fence each other", \.slot, 0...9999),
+        number(
+            "slot",
+            "whole number, 0, 0…9999: this worker's ordinal; two workers with one slot fence each other",
+            \.slot,
+            0...9999
+        ),
         Key(name: "input.topics", meaning: "list of texts, [events_raw]: the topics to read") { settings, value in
             guard case .array(let list) = value, !list.isEmpty, list.allSatisfy({ $0.text?.isEmpty == false }) else {
                 throw Mistake(value, "a list of topic names")
             }
             settings.inputs = list.compactMap(\.text)
         },
-        Key(name: "input.from", meaning: "earliest or latest, none: where to begin in a partition without a committed offset") {
-            guard let from = $1.text.flatMap(Consumer.Options.Reset.init) else { throw Mistake($1, "earliest or latest") }
+        Key(
+            name: "input.from",
+            meaning: "earliest or latest, none: where to begin in a partition without a committed offset"
+        ) {
+            guard let from = $1.text.flatMap(Consumer.Options.Reset.init) else {
+                throw Mistake($1, "earliest or latest")
+            }
             $0.from = from
         },
-        Key(name: "input.static_member", meaning: "text, none: group.instance.id of a static member; the lane's number is appended") {
+        Key(
+            name: "input.static_member",
+            meaning: "text, none: group.instance.id of a static member; the lane's number is appended"
+        ) {
             guard let text = $1.text, !text.isEmpty else { throw Mistake($1, "a text") }
             $0.instanceID = text
         },
@@ -58,7 +73,9 @@ struct Settings {
         text("output.matches", "text, action_matches: topic of the matches", \.matches),
         text("output.dead_letters", "text, events_dead_letter: topic of the dead letters", \.deadLetters),
         number(
-            "output.max_bytes", "bytes, 960000, 1000…100000000: a larger row becomes a dead letter", \.lane.limits.outputBytes,
+            "output.max_bytes",
+            "bytes, 960000, 1000…100000000: a larger row becomes a dead letter",
+            \.lane.limits.outputBytes,
             1000...100_000_000
         ),
         text("catalogue.topic", "text, tagstream_catalogue: where teams and actions come from", \.catalogueTopic),
@@ -67,31 +84,62 @@ struct Settings {
             $0.catalogueFile = text
         },
         number(
-            "transaction.max_records", "whole number, 10000, 1…1000000: records after which a transaction is committed",
-            \.lane.transactionRecords, 1...1_000_000
+            "transaction.max_records",
+            "whole number, 10000, 1…1000000: records after which a transaction is committed",
+            \.lane.transactionRecords,
+            1...1_000_000
         ),
         number(
-            "transaction.max_bytes", "bytes, 16777216, 1024…1073741824: input and output after which a transaction is committed",
-            \.lane.transactionBytes, 1024...1_073_741_824
+            "transaction.max_bytes",
+            "bytes, 16777216, 1024…1073741824: input and output after which a transaction is committed",
+            \.lane.transactionBytes,
+            1024...1_073_741_824
         ),
-        Key(name: "transaction.max_ms", meaning: "milliseconds, 250, 1…10000: time after which a transaction is committed") {
+        Key(
+            name: "transaction.max_ms",
+            meaning: "milliseconds, 250, 1…10000: time after which a transaction is committed"
+        ) {
             $0.lane.transactionMilliseconds = Int64(try whole($1, 1...10_000))
         },
         number(
-            "transaction.timeout_ms", "milliseconds, 15000, 1000…40000: after which the broker ends a transaction that nobody ends",
-            \.transactionTimeout, 1000...40_000
+            "transaction.timeout_ms",
+            "milliseconds, 15000, 1000…40000: after which the broker ends a transaction that nobody ends",
+            \.transactionTimeout,
+            1000...40_000
         ),
-        number("limits.value_bytes", "bytes, 1048576, 1…67108864: a larger record becomes a dead letter", \.lane.limits.valueBytes, 1...67_108_864),
+        number(
+            "limits.value_bytes",
+            "bytes, 1048576, 1…67108864: a larger record becomes a dead letter",
+            \.lane.limits.valueBytes,
+            1...67_108_864
+        ),
         number("limits.depth", "levels, 64, 2…64: deeper nesting becomes a dead letter", \.lane.limits.depth, 2...64),
-        number("limits.keys", "whole number, 4096, 1…1000000: more keys become a dead letter", \.lane.limits.keys, 1...1_000_000),
-        number("limits.key_bytes", "bytes, 1024, 1…65535: a longer key becomes a dead letter", \.lane.limits.keyBytes, 1...65_535),
-        number("limits.headers", "whole number, 256, 0…10000: more Kafka headers become a dead letter", \.lane.limits.headers, 0...10_000),
+        number(
+            "limits.keys",
+            "whole number, 4096, 1…1000000: more keys become a dead letter",
+            \.lane.limits.keys,
+            1...1_000_000
+        ),
+        number(
+            "limits.key_bytes",
+            "bytes, 1024, 1…65535: a longer key becomes a dead letter",
+            \.lane.limits.keyBytes,
+            1...65_535
+        ),
+        number(
+            "limits.headers",
+            "whole number, 256, 0…10000: more Kafka headers become a dead letter",
+            \.lane.limits.headers,
+            0...10_000
+        ),
         Key(name: "ignored.keep", meaning: "true or false, false: keep ignored records among the dead letters") {
             guard case .bool(let keeps) = $1 else { throw Mistake($1, "true or false") }
             $0.lane.keepsIgnored = keeps
         },
         number(
-            "memory_bytes", "bytes, 536870912, 16777216…: what librdkafka's queues may hold, all lanes together", \.memory,
+            "memory_bytes",
+            "bytes, 536870912, 16777216…: what librdkafka's queues may hold, all lanes together",
+            \.memory,
             16 << 20...1 << 40
         ),
     ]
@@ -128,7 +176,10 @@ struct Settings {
                 do {
                     try key.set(&self, member.value)
                 } catch let mistake as Mistake {
-                    throw Failure(.usage, "\"\(path)\": \(name) is \(mistake.found), expected \(mistake.expected) (\(key.meaning))")
+                    throw Failure(
+                        .usage,
+                        "\"\(path)\": \(name) is \(mistake.found), expected \(mistake.expected) (\(key.meaning))"
+                    )
                 }
             } else if Self.keys.contains(where: { $0.name.hasPrefix(name + ".") }), case .object = member.value {
                 try read(member.value, prefix: name + ".", path)
@@ -141,14 +192,21 @@ struct Settings {
 
     private mutating func readProperties(_ tree: JSONTree, _ path: String) throws {
         guard case .object(let members) = tree else {
-            throw Failure(.usage, "\"\(path)\": kafka is \(tree.kindName), expected an object of librdkafka's properties")
+            throw Failure(
+                .usage,
+                "\"\(path)\": kafka is \(tree.kindName), expected an object of librdkafka's properties"
+            )
         }
         for member in members {
             switch member.value {
             case .string(let text): properties[member.key] = text
             case .number(_, let text): properties[member.key] = text
             case .bool(let value): properties[member.key] = value ? "true" : "false"
-            default: throw Failure(.usage, "\"\(path)\": kafka.\(member.key) is \(member.value.kindName), expected a text, number or boolean")
+            default:
+                throw Failure(
+                    .usage,
+                    "\"\(path)\": kafka.\(member.key) is \(member.value.kindName), expected a text, number or boolean"
+                )
             }
         }
     }
@@ -169,8 +227,12 @@ struct Settings {
     func client() throws -> ClientConfiguration {
         do {
             return try ClientConfiguration(brokers: brokers, properties: properties)
-        } catch let problem as ConfigurationProblem {
-            throw Failure(.usage, brokers.isEmpty ? "no brokers: use --brokers host:port, TAGSTREAM_BROKERS or the configuration file" : "\(problem)")
+        } catch let problem {
+            throw Failure(
+                .usage,
+                brokers.isEmpty
+                    ? "no brokers: use --brokers host:port, TAGSTREAM_BROKERS or the configuration file" : "\(problem)"
+            )
         }
     }
 
@@ -194,7 +256,10 @@ struct Settings {
             let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
             if definitions.report() { throw Failure(.no, "\"\(catalogueFile)\" has actions that cannot be evaluated") }
             guard definitions.namesTeams else {
-                throw Failure(.usage, "\"\(catalogueFile)\" has no \"teams\", expected at least one with \"id\" and \"api_token\"")
+                throw Failure(
+                    .usage,
+                    "\"\(catalogueFile)\" has no \"teams\", expected at least one with \"id\" and \"api_token\""
+                )
             }
             var catalogue = definitions.catalogue()
             worker.catalogue = .fixed(catalogue.snapshot())
@@ -206,7 +271,11 @@ struct Settings {
 
     // MARK: Kinds of keys
 
-    private static func text(_ name: String, _ meaning: String, _ path: any WritableKeyPath<Settings, String> & Sendable) -> Key {
+    private static func text(
+        _ name: String,
+        _ meaning: String,
+        _ path: any WritableKeyPath<Settings, String> & Sendable
+    ) -> Key {
         Key(name: name, meaning: meaning) { settings, value in
             guard let text = value.text, !text.isEmpty else { throw Mistake(value, "a text") }
             settings[keyPath: path] = text
@@ -214,7 +283,10 @@ struct Settings {
     }
 
     private static func number(
-        _ name: String, _ meaning: String, _ path: any WritableKeyPath<Settings, Int> & Sendable, _ range: ClosedRange<Int>
+        _ name: String,
+        _ meaning: String,
+        _ path: any WritableKeyPath<Settings, Int> & Sendable,
+        _ range: ClosedRange<Int>
     ) -> Key {
         Key(name: name, meaning: meaning) { settings, value in settings[keyPath: path] = try whole(value, range) }
     }

@@ -8,19 +8,24 @@ extension JSONTree {
     ///
     /// - Throws: a ``Failure`` that names the line.
     static func parse(yaml text: String, path: String) throws -> JSONTree {
+        let parser: Parser
         let node: Node?
         do {
-            node = try Yams.compose(yaml: text)
+            parser = try Parser(yaml: text)
+            node = try parser.singleRoot()
         } catch {
             throw Failure(.usage, "cannot read \"\(path)\" as YAML: \(error)")
         }
-        guard let node else { return .null }
-        return try tree(node, path)
+        // A node holds its anchor weakly; the parser owns it.
+        return try withExtendedLifetime(parser) { try node.map { try tree($0, path) } ?? .null }
     }
 
     private static func tree(_ node: Node, _ path: String) throws -> JSONTree {
         if node.anchor != nil {
-            throw Failure(.usage, "\(place(node, path)): an anchor (&name), expected none: anchors and aliases are not accepted")
+            throw Failure(
+                .usage,
+                "\(place(node, path)): an anchor (&name), expected none: anchors and aliases are not accepted"
+            )
         }
         switch node {
         case .scalar(let scalar): return self.scalar(scalar, node)
@@ -35,7 +40,10 @@ extension JSONTree {
                 }
             )
         case .alias:
-            throw Failure(.usage, "\(place(node, path)): an alias (*name), expected none: anchors and aliases are not accepted")
+            throw Failure(
+                .usage,
+                "\(place(node, path)): an alias (*name), expected none: anchors and aliases are not accepted"
+            )
         }
     }
 
@@ -49,7 +57,9 @@ extension JSONTree {
         default: break
         }
         // A number is kept as written when JSON would write it so; 0x1F, 1_000 or .5 stay texts, as a reader of JSON would see them.
-        if case .number(let value, let text)? = try? JSONTree(parsing: scalar.string) { return .number(value, text: text) }
+        if case .number(let value, let text)? = try? JSONTree(parsing: scalar.string) {
+            return .number(value, text: text)
+        }
         return .string(scalar.string)
     }
 

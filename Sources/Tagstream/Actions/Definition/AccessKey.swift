@@ -1,6 +1,10 @@
-/// The hashes under which steps are filed and looked up. Two things may share one: every candidate is verified.
+/// The hashes under which steps are filed and looked up.
+///
+/// Two things may share one: every candidate is verified.
 enum AccessKey {
-    /// What a hash stands for. Part of the hash, so that a tag and a text of the same letters differ.
+    /// What a hash stands for.
+    ///
+    /// Part of the hash, so that a tag and a text of the same letters differ.
     enum Kind: UInt64 {
         /// Every event of a name, or of any name.
         case event = 1
@@ -16,7 +20,9 @@ enum AccessKey {
 
     private static let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
 
-    /// A hash of bytes. Sixteen more bytes must be readable behind them.
+    /// A hash of bytes.
+    ///
+    /// Sixteen more bytes must be readable behind them.
     @inline(__always)
     static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         let count = bytes.count
@@ -29,7 +35,9 @@ enum AccessKey {
             offset &+= 8
         }
         if offset < count {
-            let rest = start.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & (UInt64.max >> UInt64(64 &- 8 &* (count &- offset)))
+            let rest =
+                start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                & (UInt64.max >> UInt64(64 &- 8 &* (count &- offset)))
             hash = (hash ^ rest) &* multiplier
             hash ^= hash >> 32
         }
@@ -61,7 +69,9 @@ enum AccessKey {
         return mixed ^ mixed >> 32
     }
 
-    /// One of 64 bits for something that an element has, by its hash. An element that lacks a bit lacks the thing.
+    /// One of 64 bits for something that an element has, by its hash.
+    ///
+    /// An element that lacks a bit lacks the thing.
     @inline(__always)
     static func mark(_ hash: UInt64) -> UInt64 { 1 << (hash &* multiplier >> 58) }
 

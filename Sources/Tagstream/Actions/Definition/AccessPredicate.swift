@@ -32,31 +32,43 @@ enum AccessPredicate: Sendable {
         case .selector(let selector, let isNegated): return isNegated ? nil : of(selector)
         case .elementTag(let tags, let isNegated):
             guard !isNegated else { return nil }
-            return .keys(tags.map { AccessKey.key(.tag, place: 0, AccessKey.hash($0)) }, rank: 7, needs: .elements(bit(.tag)))
+            return .keys(
+                tags.map { AccessKey.key(.tag, place: 0, AccessKey.hash($0)) },
+                rank: 7,
+                needs: .elements(bit(.tag))
+            )
         case .elementFilter(let key, let comparison): return of(comparison, element: key)
         case .property(_, let key, let comparison): return of(comparison, key, slot)
         }
     }
 
-    static func bit(_ kind: AccessKey.Kind) -> UInt16 { 1 << UInt16(kind.rawValue - AccessKey.Kind.elementGram.rawValue) }
+    static func bit(_ kind: AccessKey.Kind) -> UInt16 {
+        1 << UInt16(kind.rawValue - AccessKey.Kind.elementGram.rawValue)
+    }
 
     // MARK: Texts
 
-    private static func of(_ test: TextTest, texts: AccessKey.Kind, grams: AccessKey.Kind, _ slot: UInt32) -> AccessPredicate? {
+    private static func of(_ test: TextTest, texts: AccessKey.Kind, grams: AccessKey.Kind, _ slot: UInt32)
+        -> AccessPredicate?
+    {
         switch test {
         case .exact(let text):
             return .keys([AccessKey.key(texts, place: slot, AccessKey.hash(text))], rank: 0, needs: .equality)
         case .like(let pattern, let ignoringCase):
             let runs = pattern.split(whereSeparator: { $0 >= LikePattern.run }).map(Array.init)
             return Self.grams([runs], ignoringCase ? lowered(grams) : grams, slot)
-        case .regex(_, let source): return RegexShape(of: source).required.flatMap { Self.grams($0.map { [$0] }, grams, slot) }
+        case .regex(_, let source):
+            return RegexShape(of: source).required.flatMap { Self.grams($0.map { [$0] }, grams, slot) }
         }
     }
 
-    private static func lowered(_ kind: AccessKey.Kind) -> AccessKey.Kind { kind == .gram ? .loweredGram : .loweredElementGram }
+    private static func lowered(_ kind: AccessKey.Kind) -> AccessKey.Kind {
+        kind == .gram ? .loweredGram : .loweredElementGram
+    }
 
     /// For each alternative the grams of all its runs; nil where an alternative has none.
-    private static func grams(_ alternatives: [[[UInt8]]], _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate? {
+    private static func grams(_ alternatives: [[[UInt8]]], _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate?
+    {
         var sets: [[UInt32]] = []
         for runs in alternatives {
             var set: [UInt32] = []
@@ -81,13 +93,17 @@ enum AccessPredicate: Sendable {
         for (test, kind) in [(text, AccessKey.Kind.elementText), (href, .href)] {
             guard let test else { continue }
             if case .exact(let value) = test {
-                found.append(.keys([AccessKey.key(kind, place: 0, AccessKey.hash(value))], rank: 1, needs: .elements(bit(kind))))
+                found.append(
+                    .keys([AccessKey.key(kind, place: 0, AccessKey.hash(value))], rank: 1, needs: .elements(bit(kind)))
+                )
             } else if let predicate = of(test, texts: kind, grams: .elementGram, 0) {
                 found.append(predicate)
             }
         }
         if let tag {
-            found.append(.keys([AccessKey.key(.tag, place: 0, AccessKey.hash(tag))], rank: 7, needs: .elements(bit(.tag))))
+            found.append(
+                .keys([AccessKey.key(.tag, place: 0, AccessKey.hash(tag))], rank: 7, needs: .elements(bit(.tag)))
+            )
         }
         return found.min { $0.rank < $1.rank }
     }
@@ -125,7 +141,8 @@ enum AccessPredicate: Sendable {
         }
     }
 
-    private static func contains(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate? {
+    private static func contains(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate?
+    {
         let alternatives = comparison.operands.map { operand -> [[UInt8]] in
             switch operand {
             case .text(let text): [LowerCase.of(text)]
@@ -137,10 +154,13 @@ enum AccessPredicate: Sendable {
         return grams(alternatives, kind, place)
     }
 
-    private static func patterns(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate? {
+    private static func patterns(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate?
+    {
         var alternatives: [[[UInt8]]] = []
         for operand in comparison.operands {
-            guard case .pattern(_, let source) = operand, let required = RegexShape(of: source).required else { return nil }
+            guard case .pattern(_, let source) = operand, let required = RegexShape(of: source).required else {
+                return nil
+            }
             alternatives += required.map { [$0] }
         }
         return grams(alternatives, kind, place)
@@ -158,7 +178,8 @@ enum AccessPredicate: Sendable {
             if lowered == Array("false".utf8) { keys.append(key(.bool, 0)) }
             return keys
         case .number(let number, _):
-            return [key(.number, AccessKey.hash(number))] + (number == 0 || number == 1 ? [key(.bool, UInt64(number))] : [])
+            return [key(.number, AccessKey.hash(number))]
+                + (number == 0 || number == 1 ? [key(.bool, UInt64(number))] : [])
         case .bool(let value):
             return [
                 key(.bool, value ? 1 : 0), key(.text, AccessKey.hash(Array((value ? "true" : "false").utf8))),
@@ -186,7 +207,8 @@ enum AccessPredicate: Sendable {
     }
 
     private static func atom(_ test: Selector.Test) -> (key: UInt64, kind: AccessKey.Kind, rank: Int)? {
-        func atom(_ kind: AccessKey.Kind, _ hash: UInt64, _ rank: Int) -> (key: UInt64, kind: AccessKey.Kind, rank: Int) {
+        func atom(_ kind: AccessKey.Kind, _ hash: UInt64, _ rank: Int) -> (key: UInt64, kind: AccessKey.Kind, rank: Int)
+        {
             (AccessKey.key(kind, place: 0, hash), kind, rank)
         }
         switch test {

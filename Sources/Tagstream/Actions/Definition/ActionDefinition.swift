@@ -35,7 +35,14 @@ public struct ActionDefinition: Sendable {
     }
 
     init(
-        id: Int64, teamID: Int64?, name: String, details: String, isDeleted: Bool, version: Int64, source: JSONTree, steps: [Step]
+        id: Int64,
+        teamID: Int64?,
+        name: String,
+        details: String,
+        isDeleted: Bool,
+        version: Int64,
+        source: JSONTree,
+        steps: [Step]
     ) {
         self.id = id
         self.teamID = teamID

@@ -38,7 +38,13 @@ extension ActionReader {
         }
         if let kind = FilterKind.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name.utf8) }) { return kind }
         let nearest = Spelling.nearest(to: name, among: FilterKind.allCases.map(\.rawValue))
-        refuse(prefix + "type", .type, written, "one of \(Self.kindNames)", suggestion: nearest.map { "write \"\($0)\"" })
+        refuse(
+            prefix + "type",
+            .type,
+            written,
+            "one of \(Self.kindNames)",
+            suggestion: nearest.map { "write \"\($0)\"" }
+        )
         return nil
     }
 
@@ -52,17 +58,24 @@ extension ActionReader {
     }
 
     private mutating func operatorName(of filter: JSONTree, _ prefix: String) -> OperatorName? {
-        guard let written = filter["operator"], !written.isNull, written.text?.utf8.isEmpty != true else { return .named("exact") }
+        guard let written = filter["operator"], !written.isNull, written.text?.utf8.isEmpty != true else {
+            return .named("exact")
+        }
         if let name = written.text, let found = OperatorName.named(name) { return found }
         let nearest = written.text.flatMap { Spelling.nearest(to: $0, among: OperatorName.all.map(\.name.description)) }
         refuse(
-            prefix + "operator", .operator, written, "one of the operators, such as exact, is_not, icontains, regex, gt or is_set",
+            prefix + "operator",
+            .operator,
+            written,
+            "one of the operators, such as exact, is_not, icontains, regex, gt or is_set",
             suggestion: nearest.map { "write \"\($0)\"" }
         )
         return nil
     }
 
-    private mutating func source(_ kind: FilterKind, _ key: String?, _ filter: JSONTree, _ prefix: String) -> PropertySource? {
+    private mutating func source(_ kind: FilterKind, _ key: String?, _ filter: JSONTree, _ prefix: String)
+        -> PropertySource?
+    {
         switch kind {
         case .event, .feature: return .event
         case .person:
@@ -79,7 +92,10 @@ extension ActionReader {
             }
             let names = PropertySource.Metadata.allCases.map(\.key)
             refuse(
-                prefix + "key", .key, .string(key), "one of \(names.joined(separator: ", "))",
+                prefix + "key",
+                .key,
+                .string(key),
+                "one of \(names.joined(separator: ", "))",
                 suggestion: Spelling.nearest(to: key, among: names).map { "write \"\($0)\"" }
             )
             return nil
@@ -90,7 +106,10 @@ extension ActionReader {
     // MARK: Element filters
 
     private mutating func elementTest(
-        _ filter: JSONTree, _ key: String, _ name: OperatorName, _ prefix: String
+        _ filter: JSONTree,
+        _ key: String,
+        _ name: OperatorName,
+        _ prefix: String
     ) -> Condition.Test? {
         switch key {
         case "text", "href":
@@ -99,7 +118,10 @@ extension ActionReader {
         case "tag_name", "selector":
             guard ["exact", "is_not", "in", "not_in"].contains(name.name.description) else {
                 refuse(
-                    prefix + "operator", .operator, .string(name.name.description), "exact, is_not, in or not_in for an element's \(key)"
+                    prefix + "operator",
+                    .operator,
+                    .string(name.name.description),
+                    "exact, is_not, in or not_in for an element's \(key)"
                 )
                 return nil
             }
@@ -116,8 +138,13 @@ extension ActionReader {
             return selectorTest(texts, name, prefix)
         default:
             refuse(
-                prefix + "key", .key, .string(key), "selector, tag_name, text or href",
-                suggestion: Spelling.nearest(to: key, among: ["selector", "tag_name", "text", "href"]).map { "write \"\($0)\"" }
+                prefix + "key",
+                .key,
+                .string(key),
+                "selector, tag_name, text or href",
+                suggestion: Spelling.nearest(to: key, among: ["selector", "tag_name", "text", "href"]).map {
+                    "write \"\($0)\""
+                }
             )
             return nil
         }
@@ -127,7 +154,11 @@ extension ActionReader {
         var alternatives: [Selector.Alternative] = []
         var isComplete = true
         for text in texts {
-            if let selector = selector(text, prefix + "value") { alternatives += selector.alternatives } else { isComplete = false }
+            if let selector = selector(text, prefix + "value") {
+                alternatives += selector.alternatives
+            } else {
+                isComplete = false
+            }
         }
         return isComplete ? .selector(Selector(alternatives: alternatives), isNegated: name.isNegated) : nil
     }
@@ -166,12 +197,18 @@ extension ActionReader {
         if name.meaning == .isSet { return Comparison(meaning: .isSet, isNegated: name.isNegated, operands: []) }
         guard let values = values(of: filter, prefix) else { return nil }
         if name.meaning == .between {
-            return range(values, prefix + "value").map { Comparison(meaning: .between, isNegated: name.isNegated, operands: [$0]) }
+            return range(values, prefix + "value").map {
+                Comparison(meaning: .between, isNegated: name.isNegated, operands: [$0])
+            }
         }
         var operands: [Operand] = []
         var isComplete = true
         for value in values {
-            if let operand = operand(value, name, prefix + "value") { operands.append(operand) } else { isComplete = false }
+            if let operand = operand(value, name, prefix + "value") {
+                operands.append(operand)
+            } else {
+                isComplete = false
+            }
         }
         return isComplete ? Comparison(meaning: name.meaning, isNegated: name.isNegated, operands: operands) : nil
     }
@@ -212,17 +249,30 @@ extension ActionReader {
         case .dateExact, .dateBefore, .dateAfter:
             if let date = value.text.flatMap(Self.date) { return date }
             refuse(
-                field, .date, value, "a date such as \"2026-01-31\" or \"2026-01-31T12:00:00Z\", or a relative one such as \"-7d\"",
+                field,
+                .date,
+                value,
+                "a date such as \"2026-01-31\" or \"2026-01-31T12:00:00Z\", or a relative one such as \"-7d\"",
                 suggestion: nil
             )
             return nil
         case .semverEqual, .semverUnequal, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual:
-            if let text = value.text, Array(text.utf8).withUnsafeBytes({ Version.parse($0) != nil }) { return .version(Array(text.utf8)) }
+            if let text = value.text, Array(text.utf8).withUnsafeBytes({ Version.parse($0) != nil }) {
+                return .version(Array(text.utf8))
+            }
             refuse(field, .semver, value, "a version such as \"1.2.3\"")
             return nil
         case .semverRange:
-            if let range = value.text.flatMap({ VersionRangeReader.read(Array($0.utf8), name.range ?? .caret) }) { return range }
-            refuse(field, .semver, value, name.range == .wildcard ? "\"N.*\" or \"N.N.*\"" : "a version such as \"1.2.3\" or \"1.2\", without a sign")
+            if let range = value.text.flatMap({ VersionRangeReader.read(Array($0.utf8), name.range ?? .caret) }) {
+                return range
+            }
+            refuse(
+                field,
+                .semver,
+                value,
+                name.range == .wildcard
+                    ? "\"N.*\" or \"N.N.*\"" : "a version such as \"1.2.3\" or \"1.2\", without a sign"
+            )
             return nil
         case .between, .isSet: return nil
         }
@@ -256,12 +306,18 @@ enum VersionRangeReader {
         text.withUnsafeBytes { bytes in
             var written = UTF8Text.trimmed(bytes)
             if kind == .wildcard {
-                guard written.count > 2, written[written.count - 1] == 0x2A, written[written.count - 2] == 0x2E else { return nil }
+                guard written.count > 2, written[written.count - 1] == 0x2A, written[written.count - 2] == 0x2E else {
+                    return nil
+                }
                 written = UnsafeRawBufferPointer(rebasing: written[..<(written.count - 2)])
                 guard !written.contains(where: UTF8Text.isBlank) else { return nil }
             }
-            guard let version = Version.parsePartial(written), kind != .wildcard || version.parts < 3 else { return nil }
-            let numbers = [version.numbers.0, version.numbers.1, version.numbers.2].map { $0.isEmpty ? [0x30] : Array($0) }
+            guard let version = Version.parsePartial(written), kind != .wildcard || version.parts < 3 else {
+                return nil
+            }
+            let numbers = [version.numbers.0, version.numbers.1, version.numbers.2].map {
+                $0.isEmpty ? [0x30] : Array($0)
+            }
             var low: [UInt8] = Array(numbers.joined(separator: [0x2E]))
             if !version.prerelease.isEmpty { low += [0x2D] + Array(version.prerelease) }
             let place = kind == .caret ? caretPlace(numbers, version.parts) : min(version.parts, 2) - 1

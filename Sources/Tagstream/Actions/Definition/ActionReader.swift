@@ -20,7 +20,9 @@ struct ActionReader {
         if case .bool(true) = tree["deleted"] ?? .null { return deletion(tree) }
 
         requireInteger("id", of: tree)
-        if actionID == nil, tree["id"] == nil || tree["id"]?.isNull == true { refuse("id", .shape, nil, "a whole number") }
+        if actionID == nil, tree["id"] == nil || tree["id"]?.isNull == true {
+            refuse("id", .shape, nil, "a whole number")
+        }
         requireInteger("team_id", of: tree)
         requireInteger("version", of: tree)
         _ = text("name", of: tree)
@@ -33,13 +35,22 @@ struct ActionReader {
             return ActionReading(definition: nil, refusals: refusals, warnings: warnings)
         }
         let definition = ActionDefinition(
-            id: id, teamID: tree["team_id"]?.integer, name: actionName, details: details, isDeleted: false,
-            version: tree["version"]?.integer ?? 1, source: tree, steps: steps
+            id: id,
+            teamID: tree["team_id"]?.integer,
+            name: actionName,
+            details: details,
+            isDeleted: false,
+            version: tree["version"]?.integer ?? 1,
+            source: tree,
+            steps: steps
         )
         if definition.cost > ActionCost.actionLimit {
             step = nil
             refuse(
-                "steps", .budget, .number(Int64(definition.cost)), "a cost of at most \(ActionCost.actionLimit) units",
+                "steps",
+                .budget,
+                .number(Int64(definition.cost)),
+                "a cost of at most \(ActionCost.actionLimit) units",
                 suggestion: "split the action, or shorten its longest list of values"
             )
             return ActionReading(definition: nil, refusals: refusals, warnings: warnings)
@@ -54,8 +65,14 @@ struct ActionReader {
             return ActionReading(definition: nil, refusals: refusals, warnings: [])
         }
         let definition = ActionDefinition(
-            id: id, teamID: tree["team_id"]?.integer, name: actionName, details: tree["description"]?.text ?? "", isDeleted: true,
-            version: tree["version"]?.integer ?? 1, source: tree, steps: []
+            id: id,
+            teamID: tree["team_id"]?.integer,
+            name: actionName,
+            details: tree["description"]?.text ?? "",
+            isDeleted: true,
+            version: tree["version"]?.integer ?? 1,
+            source: tree,
+            steps: []
         )
         return ActionReading(definition: definition, refusals: [], warnings: [])
     }
@@ -102,13 +119,16 @@ struct ActionReader {
     }
 
     private static let stepKeys: Set<String> = [
-        "event", "url", "url_matching", "text", "text_matching", "href", "href_matching", "tag_name", "selector", "properties",
+        "event", "url", "url_matching", "text", "text_matching", "href", "href_matching", "tag_name", "selector",
+        "properties",
     ]
 
     private mutating func conditions(of step: JSONTree, _ members: [JSONTree.Member]) -> [ActionDefinition.Step.Place] {
         for member in members where !Self.stepKeys.contains(member.key) { warn(member.key, .unknownKey) }
         var places: [ActionDefinition.Step.Place] = []
-        func add(_ field: String, _ test: Condition.Test) { places.append(.init(field: field, condition: Condition(test))) }
+        func add(_ field: String, _ test: Condition.Test) {
+            places.append(.init(field: field, condition: Condition(test)))
+        }
 
         let event = text("event", of: step)
         if let event { add("event", .event(Array(event.utf8))) }
@@ -137,7 +157,10 @@ struct ActionReader {
         for field in ["text", "href", "tag_name", "selector"] {
             guard let value = step[field], let text = value.text, !text.isEmpty else { continue }
             refuse(
-                field, .elementCondition, value, "nothing, because \(event) carries no elements",
+                field,
+                .elementCondition,
+                value,
+                "nothing, because \(event) carries no elements",
                 suggestion: "drop it, as PostHog ignores it, or use the event $autocapture"
             )
         }
@@ -180,14 +203,23 @@ struct ActionReader {
     private enum DefaultMode { case like, exact }
 
     private mutating func textTest(
-        _ field: String, of step: JSONTree, contains defaultMode: DefaultMode, ignoringCase: Bool
+        _ field: String,
+        of step: JSONTree,
+        contains defaultMode: DefaultMode,
+        ignoringCase: Bool
     ) -> TextTest? {
         let written = text(field, of: step)
         let modeField = field + "_matching"
         let mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
         guard ["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) else {
             let nearest = Spelling.nearest(to: mode, among: ["contains", "exact", "regex"])
-            refuse(modeField, .matching, .string(mode), "contains, exact or regex", suggestion: nearest.map { "write \"\($0)\"" })
+            refuse(
+                modeField,
+                .matching,
+                .string(mode),
+                "contains, exact or regex",
+                suggestion: nearest.map { "write \"\($0)\"" }
+            )
             return nil
         }
         guard let written else { return nil }
@@ -205,7 +237,10 @@ struct ActionReader {
         case .success(let pattern): return pattern
         case .failure(let failure):
             refuse(
-                field, .regex, .string(String(decoding: source, as: UTF8.self)), "a pattern that RE2 accepts (\(failure.message))",
+                field,
+                .regex,
+                .string(String(decoding: source, as: UTF8.self)),
+                "a pattern that RE2 accepts (\(failure.message))",
                 suggestion: Self.hint(for: source)
             )
             return nil
@@ -230,16 +265,30 @@ struct ActionReader {
 
     // MARK: Noting
 
-    mutating func refuse(_ field: String, _ reason: Refusal.Reason, _ found: JSONTree?, _ expected: String, suggestion: String? = nil) {
+    mutating func refuse(
+        _ field: String,
+        _ reason: Refusal.Reason,
+        _ found: JSONTree?,
+        _ expected: String,
+        suggestion: String? = nil
+    ) {
         refusals.append(
             Refusal(
-                actionID: actionID, actionName: actionName, step: step, field: field, reason: reason,
-                found: found?.jsonText ?? "", expected: expected, suggestion: suggestion
+                actionID: actionID,
+                actionName: actionName,
+                step: step,
+                field: field,
+                reason: reason,
+                found: found?.jsonText ?? "",
+                expected: expected,
+                suggestion: suggestion
             )
         )
     }
 
     private mutating func warn(_ field: String, _ reason: ActionWarning.Reason) {
-        warnings.append(ActionWarning(actionID: actionID, actionName: actionName, step: step, field: field, reason: reason))
+        warnings.append(
+            ActionWarning(actionID: actionID, actionName: actionName, step: step, field: field, reason: reason)
+        )
     }
 }

@@ -47,7 +47,9 @@ final class Condition: Sendable {
         cost = ActionCost.of(test)
     }
 
-    /// FNV-1a. Equal hashes are followed by a comparison of the identities, so that nothing depends on it but speed.
+    /// FNV-1a.
+    ///
+    /// Equal hashes are followed by a comparison of the identities, so that nothing depends on it but speed.
     private static func hash(_ bytes: [UInt8]) -> UInt64 {
         bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }

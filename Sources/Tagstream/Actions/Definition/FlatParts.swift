@@ -169,7 +169,9 @@ struct FlatParts: Sendable {
             for (index, compound) in alternative.compounds.enumerated() {
                 compounds.append(
                     FlatCompound(
-                        firstTest: UInt32(tests.count), testCount: UInt16(compound.tests.count), isChild: compound.isChild,
+                        firstTest: UInt32(tests.count),
+                        testCount: UInt16(compound.tests.count),
+                        isChild: compound.isChild,
                         isLast: index == alternative.compounds.count - 1,
                         marks: compound.tests.reduce(0) { $0 | Self.mark($1) }
                     )

@@ -76,7 +76,10 @@ extension JSONTree {
                 if take("true") { return .bool(true) }
                 if take("false") { return .bool(false) }
                 if take("null") { return .null }
-                throw failure(position < bytes.count ? "unexpected content, expected a JSON value" : "unexpected end, expected a JSON value")
+                throw failure(
+                    position < bytes.count
+                        ? "unexpected content, expected a JSON value" : "unexpected end, expected a JSON value"
+                )
             }
         }
 
@@ -120,7 +123,9 @@ extension JSONTree {
                         members.append(member)
                     }
                 } else {
-                    if places.isEmpty { for (place, earlier) in members.enumerated() { places[Array(earlier.key.utf8)] = place } }
+                    if places.isEmpty {
+                        for (place, earlier) in members.enumerated() { places[Array(earlier.key.utf8)] = place }
+                    }
                     if let place = places[Array(key.utf8)] {
                         members[place] = member
                     } else {
@@ -205,7 +210,9 @@ extension JSONTree {
                 }
             }
             text.append(contentsOf: bytes[start..<position])
-            let isValid = text.withUnsafeBufferPointer { $0.baseAddress.map { base in isUTF8(base, text.count) } ?? true }
+            let isValid = text.withUnsafeBufferPointer {
+                $0.baseAddress.map { base in isUTF8(base, text.count) } ?? true
+            }
             guard isValid else { throw failure("a text that is not UTF-8") }
             position += 1
             return String(decoding: text, as: UTF8.self)

@@ -1,4 +1,6 @@
-/// A JSON value of a definition: what `apply` reads from files and the catalogue from its topic. Never used for events.
+/// A JSON value of a definition: what `apply` reads from files and the catalogue from its topic.
+///
+/// Never used for events.
 ///
 /// A boolean is not a number, and a number keeps the text it was written in beside its value, so that a definition is kept and
 /// printed as its author wrote it. The order of an object's members is kept too.
@@ -47,7 +49,9 @@ public indirect enum JSONTree: Sendable, Equatable {
 }
 
 extension JSONTree {
-    /// The value of an object's member; nil when there is none or this is no object. Linear in the number of members.
+    /// The value of an object's member; nil when there is none or this is no object.
+    ///
+    /// Linear in the number of members.
     public subscript(_ key: String) -> JSONTree? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value

@@ -54,7 +54,9 @@ struct OperatorName {
         OperatorName(name: "semver_wildcard", meaning: .semverRange, range: .wildcard),
     ]
 
-    private static let byName: [String: OperatorName] = Dictionary(uniqueKeysWithValues: all.map { ($0.name.description, $0) })
+    private static let byName: [String: OperatorName] = Dictionary(
+        uniqueKeysWithValues: all.map { ($0.name.description, $0) }
+    )
 
     /// The operator of a name, in exactly this case.
     static func named(_ name: String) -> OperatorName? {

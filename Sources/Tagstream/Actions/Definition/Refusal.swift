@@ -2,7 +2,9 @@
 ///
 /// An action has as many refusals as it has mistakes; whoever wrote it gets them all at once.
 public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What kind of mistake it is. Closed: interfaces may switch over it, and messages may change without it.
+    /// What kind of mistake it is.
+    ///
+    /// Closed: interfaces may switch over it, and messages may change without it.
     public enum Reason: String, Sendable, CaseIterable {
         /// A field has the wrong type, or something that should be an object or a list is not.
         case shape
@@ -79,7 +81,9 @@ public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// What is allowed and odd about an action: it is published, and its author is told.
 public struct ActionWarning: Sendable, Equatable, CustomStringConvertible {
-    /// What is odd. Closed, as ``Refusal/Reason`` is.
+    /// What is odd.
+    ///
+    /// Closed, as ``Refusal/Reason`` is.
     public enum Reason: String, Sendable, CaseIterable {
         /// The step has no conditions: it matches every event of the team.
         case noConditions = "no_conditions"

@@ -120,7 +120,8 @@ struct RegexShape: Sendable {
                 case 0x7B:
                     guard let end = pattern[position...].firstIndex(of: 0x7D) else { return nil }
                     let inside = pattern[(position + 1)..<end]
-                    guard let first = inside.first, isDigit(first), inside.allSatisfy({ isDigit($0) || $0 == 0x2C }) else { return nil }
+                    guard let first = inside.first, isDigit(first), inside.allSatisfy({ isDigit($0) || $0 == 0x2C })
+                    else { return nil }
                     if inside.prefix(while: isDigit).allSatisfy({ $0 == 0x30 }) {
                         found = .optional
                     } else if found == .once {
@@ -159,7 +160,8 @@ struct RegexShape: Sendable {
                 guard position + 1 < pattern.count, pattern[position + 1] == 0x3A else { return nil }
                 position += 2
             }
-            guard let inside = alternatives(depth: depth + 1), position < pattern.count, pattern[position] == 0x29 else { return nil }
+            guard let inside = alternatives(depth: depth + 1), position < pattern.count, pattern[position] == 0x29
+            else { return nil }
             position += 1
             return inside
         }
@@ -171,7 +173,8 @@ struct RegexShape: Sendable {
             position += 2
             if !isWord { return Part(exact: [[next]], required: nil) }
             // Classes and assertions of one letter; \x, \p, \Q and numbers are not understood.
-            return [0x64, 0x44, 0x77, 0x57, 0x73, 0x53, 0x62, 0x42, 0x41, 0x7A].contains(next) ? Part(exact: nil, required: nil) : nil
+            return [0x64, 0x44, 0x77, 0x57, 0x73, 0x53, 0x62, 0x42, 0x41, 0x7A].contains(next)
+                ? Part(exact: nil, required: nil) : nil
         }
 
         private mutating func skipClass() -> Bool {

@@ -85,14 +85,20 @@ struct SelectorParser {
 
     private func nonEmpty(_ tests: [Selector.Test], from start: Int) throws(SelectorFailure) -> [Selector.Test] {
         guard position > start else {
-            if position == bytes.count { throw SelectorFailure("a tag, \"*\", \"#id\", \".class\" or \"[attribute]\" at the end") }
-            throw SelectorFailure("a tag, \"*\", \"#id\", \".class\" or \"[attribute]\" instead of \"\(character)\"", suggestion: combinatorHint)
+            if position == bytes.count {
+                throw SelectorFailure("a tag, \"*\", \"#id\", \".class\" or \"[attribute]\" at the end")
+            }
+            throw SelectorFailure(
+                "a tag, \"*\", \"#id\", \".class\" or \"[attribute]\" instead of \"\(character)\"",
+                suggestion: combinatorHint
+            )
         }
         return tests
     }
 
     private var combinatorHint: String? {
-        byte == 0x2B || byte == 0x7E ? "elements know their ancestors only, not their neighbours: use a blank or \">\"" : nil
+        byte == 0x2B || byte == 0x7E
+            ? "elements know their ancestors only, not their neighbours: use a blank or \">\"" : nil
     }
 
     // MARK: Simple selectors
@@ -101,7 +107,9 @@ struct SelectorParser {
         let start = position
         while position < bytes.count, Self.isIdentifier(byte), byte < 0x80 { position += 1 }
         let name = String(decoding: bytes[start..<position], as: UTF8.self)
-        guard !name.isEmpty else { throw SelectorFailure("a pseudo-class behind \":\"; pseudo-elements match no element of a chain") }
+        guard !name.isEmpty else {
+            throw SelectorFailure("a pseudo-class behind \":\"; pseudo-elements match no element of a chain")
+        }
         guard name == "nth-child" || name == "nth-of-type" else {
             throw SelectorFailure(":nth-child(n) or :nth-of-type(n) instead of \":\(name)\"")
         }
@@ -111,7 +119,9 @@ struct SelectorParser {
         while position < bytes.count, isDigit(byte) { position += 1 }
         let number = Int(String(decoding: bytes[first..<position], as: UTF8.self)) ?? 0
         skipBlanks()
-        guard take(0x29), 1...1_000_000_000 ~= number else { throw SelectorFailure("a number of at least 1 in \":\(name)(n)\"") }
+        guard take(0x29), 1...1_000_000_000 ~= number else {
+            throw SelectorFailure("a number of at least 1 in \":\(name)(n)\"")
+        }
         return name == "nth-child" ? .nthChild(number) : .nthOfType(number)
     }
 
@@ -136,14 +146,17 @@ struct SelectorParser {
         case 0x24: match = .hasSuffix
         case 0x2A: match = .contains
         case 0x7E: match = .hasWord
-        default: throw SelectorFailure("\"]\", \"=\", \"^=\", \"$=\", \"*=\" or \"~=\" in an attribute selector\(colonHint)")
+        default:
+            throw SelectorFailure("\"]\", \"=\", \"^=\", \"$=\", \"*=\" or \"~=\" in an attribute selector\(colonHint)")
         }
         position += 1
         guard match == .equals || take(0x3D) else { throw SelectorFailure("\"=\" in an attribute selector") }
         skipBlanks()
         let value = byte == 0x22 || byte == 0x27 ? try quoted() : try self.name(in: .value)
         skipBlanks()
-        guard take(0x5D) else { throw SelectorFailure("\"]\" behind an attribute's value; a quote within it is written \\\"") }
+        guard take(0x5D) else {
+            throw SelectorFailure("\"]\" behind an attribute's value; a quote within it is written \\\"")
+        }
         return .attribute(attribute, match, value)
     }
 
@@ -213,7 +226,8 @@ struct SelectorParser {
             return end - position + 1
         case 0x2E:
             // `py-2.5`: a dot between two digits.
-            guard place == .className, let last, isDigit(last), position + 1 < bytes.count, isDigit(bytes[position + 1]) else { return nil }
+            guard place == .className, let last, isDigit(last), position + 1 < bytes.count, isDigit(bytes[position + 1])
+            else { return nil }
             return 1
         case 0x3A:
             // `md:flex`: a colon that is not followed by a pseudo-class.
@@ -232,7 +246,8 @@ struct SelectorParser {
 
     private static let pseudoClasses: Set<String> = [
         "active", "after", "before", "checked", "disabled", "empty", "enabled", "first-child", "first-of-type", "focus",
-        "focus-within", "hover", "last-child", "last-of-type", "not", "nth-child", "nth-last-child", "nth-of-type", "only-child",
+        "focus-within", "hover", "last-child", "last-of-type", "not", "nth-child", "nth-last-child", "nth-of-type",
+        "only-child",
         "root", "target", "valid", "visited",
     ]
 

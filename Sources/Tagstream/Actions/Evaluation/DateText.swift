@@ -24,8 +24,10 @@ enum DateText {
         }
     }
 
-    /// Reads `YYYY-MM-DD`, optionally `T`, `t` or a blank with `HH:MM[:SS[.fraction]]` (a comma will do for the point) and `Z` or
-    /// `±HH[:MM]`; no zone is UTC. Fractions are cut at the microsecond. Nil for anything else.
+    /// Reads `YYYY-MM-DD`, optionally `T`, `t` or a blank with `HH:MM[:SS[.fraction]]` (a comma will do for the point)
+    /// and `Z` or `±HH[:MM]`; no zone is UTC.
+    ///
+    /// Fractions are cut at the microsecond. Nil for anything else.
     static func parse(_ text: UnsafeRawBufferPointer) -> Instant? {
         var index = 0
         func digit(_ place: Int) -> Int? { place < text.count && isDigit(text[place]) ? Int(text[place] - 0x30) : nil }
@@ -48,7 +50,8 @@ enum DateText {
         else { return nil }
         var micros = Int64(Timestamp.days(year: year, month: month, day: day)) * Timestamp.day
         if index == text.count { return Instant(micros: micros, hasTime: false) }
-        guard take(0x54) || take(0x74) || take(0x20), let hour = number(2), take(0x3A), let minute = number(2), hour < 24, minute < 60
+        guard take(0x54) || take(0x74) || take(0x20), let hour = number(2), take(0x3A), let minute = number(2),
+            hour < 24, minute < 60
         else { return nil }
         micros += Int64(hour * 60 + minute) * 60 * Timestamp.second
         if take(0x3A) {
@@ -77,8 +80,9 @@ enum DateText {
         return Instant(micros: isWest ? micros + offset : micros - offset, hasTime: true)
     }
 
-    /// Reads a relative date: an optional `-`, digits, and one of `M h d w m q y`. Nil for anything else, and for what reaches
-    /// back more than 10,000 years, where no calendar of ours goes.
+    /// Reads a relative date: an optional `-`, digits, and one of `M h d w m q y`.
+    ///
+    /// Nil for anything else, and for what reaches back more than 10,000 years, where no calendar of ours goes.
     static func parseRelative(_ text: UnsafeRawBufferPointer) -> (count: Int64, unit: Unit)? {
         guard let last = text.last, let unit = Unit(letter: last) else { return nil }
         var digits = text.dropLast()
@@ -102,8 +106,9 @@ enum DateText {
         return count <= 10_000 * perYear ? (count, unit) : nil
     }
 
-    /// The instant that lies `count` units before another. Months, quarters and years are steps of the calendar, and the day is
-    /// clamped to the month's last.
+    /// The instant that lies `count` units before another.
+    ///
+    /// Months, quarters and years are steps of the calendar, and the day is clamped to the month's last.
     static func before(_ micros: Int64, count: Int64, unit: Unit) -> Int64 {
         switch unit {
         case .minute: return micros - count * 60 * Timestamp.second

@@ -2,7 +2,8 @@ extension ElementTable {
     /// Fills the table from `properties.$elements`, the form in which older SDKs send elements.
     ///
     /// - Returns: how many entries were left out because they, or one of their fields, have the wrong type.
-    mutating func parse(array value: Value, on bench: UnsafeRawPointer, epoch: UInt32, in arena: inout ByteArena) -> Int {
+    mutating func parse(array value: Value, on bench: UnsafeRawPointer, epoch: UInt32, in arena: inout ByteArena) -> Int
+    {
         if value.flags.contains(.plain) {
             var scanner = Scanner<PlainSpace>(bench, at: Int(value.offset), keysLeft: .max, keyBytes: .max)
             return parse(&scanner, bench, epoch, &arena)
@@ -12,7 +13,10 @@ extension ElementTable {
     }
 
     private mutating func parse<Space>(
-        _ scanner: inout Scanner<Space>, _ bench: UnsafeRawPointer, _ epoch: UInt32, _ arena: inout ByteArena
+        _ scanner: inout Scanner<Space>,
+        _ bench: UnsafeRawPointer,
+        _ epoch: UInt32,
+        _ arena: inout ByteArena
     ) -> Int {
         var skipped = 0
         scanner.position &+= 1
@@ -59,7 +63,11 @@ extension ElementTable {
     }
 
     private mutating func assign(
-        _ value: Value, to key: TextRange, of element: inout Element, _ bench: UnsafeRawPointer, _ epoch: UInt32,
+        _ value: Value,
+        to key: TextRange,
+        of element: inout Element,
+        _ bench: UnsafeRawPointer,
+        _ epoch: UInt32,
         _ arena: inout ByteArena
     ) -> Bool {
         func isKey(_ name: StaticString) -> Bool { equals(key.bytes(bench, arena), name) }
@@ -81,7 +89,11 @@ extension ElementTable {
     }
 
     private mutating func assignAttribute(
-        _ value: Value, _ key: TextRange, of element: inout Element, _ bench: UnsafeRawPointer, _ epoch: UInt32,
+        _ value: Value,
+        _ key: TextRange,
+        of element: inout Element,
+        _ bench: UnsafeRawPointer,
+        _ epoch: UInt32,
         _ arena: inout ByteArena
     ) -> Bool {
         func isKey(_ name: StaticString) -> Bool { equals(key.bytes(bench, arena), name) }
@@ -106,7 +118,12 @@ extension ElementTable {
     }
 
     /// Classes that come as a list: each member is one class.
-    private mutating func addClassList(_ value: Value, to element: inout Element, _ bench: UnsafeRawPointer, _ arena: inout ByteArena) -> Bool {
+    private mutating func addClassList(
+        _ value: Value,
+        to element: inout Element,
+        _ bench: UnsafeRawPointer,
+        _ arena: inout ByteArena
+    ) -> Bool {
         element.hasClassList = true
         element.firstClass = Int32(truncatingIfNeeded: classes.count)
         var walk = ArrayWalk(value, on: bench)
@@ -136,12 +153,19 @@ extension ElementTable {
     private static func text(of field: Field, _ bench: UnsafeRawPointer, _ arena: inout ByteArena) -> TextRange {
         var flags = field.value.flags
         if flags.contains(.keyEscaped) { flags.insert(.escaped) } else { flags.remove(.escaped) }
-        return text(of: Value(offset: field.keyOffset, length: field.keyLength, kind: .string, flags: flags), bench, &arena)
+        return text(
+            of: Value(offset: field.keyOffset, length: field.keyLength, kind: .string, flags: flags),
+            bench,
+            &arena
+        )
     }
 
     /// The beginning of a text that has at most so many UTF-16 code units: PostHog's limits are JavaScript's.
     private static func prefix(
-        of text: TextRange, units: Int, _ bench: UnsafeRawPointer, _ arena: borrowing ByteArena
+        of text: TextRange,
+        units: Int,
+        _ bench: UnsafeRawPointer,
+        _ arena: borrowing ByteArena
     ) -> TextRange {
         guard Int(text.length) > units else { return text }
         let bytes = text.bytes(bench, arena)

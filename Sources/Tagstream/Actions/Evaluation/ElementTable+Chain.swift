@@ -11,11 +11,18 @@ import Darwin
 // a value with `\"` in it is copied.
 
 extension ElementTable {
-    /// Parses a chain that lies decoded in the arena. Linear: every byte is looked at a bounded number of times.
+    /// Parses a chain that lies decoded in the arena.
+    ///
+    /// Linear: every byte is looked at a bounded number of times.
     mutating func parse(chainAt offset: Int, _ length: Int, epoch: UInt32, in arena: inout ByteArena) {
         // Unescaped copies are shorter than the chain, so that with this room the arena does not move.
         arena.reserve(length)
-        var parser = ChainParser(base: UnsafeRawPointer(arena.base), offset: offset, end: offset &+ length, epoch: epoch)
+        var parser = ChainParser(
+            base: UnsafeRawPointer(arena.base),
+            offset: offset,
+            end: offset &+ length,
+            epoch: epoch
+        )
         while parser.position < parser.end {
             parser.element(into: &self, &arena)
             parser.position &+= 1
@@ -90,7 +97,8 @@ private struct ChainParser {
             let current = byte(index)
             if current == 0x3D { return index > offset && index &+ 1 < end && byte(index &+ 1) == 0x22 }
             // Names of HTML attributes may contain colons (`xlink:href`); other keys do not, but class names do.
-            let isWord = isDigit(current) || current | 0x20 &- 0x61 < 26 && current >= 0x41 || current == 0x2D || current == 0x5F
+            let isWord =
+                isDigit(current) || current | 0x20 &- 0x61 < 26 && current >= 0x41 || current == 0x2D || current == 0x5F
             guard isWord || isNamed && current != 0x22 && current != 0x3B else { return false }
             index &+= 1
         }
@@ -99,7 +107,9 @@ private struct ChainParser {
 
     /// Reads `key="value"`; false where something else stands.
     private mutating func attribute(
-        of element: inout ElementTable.Element, into table: inout ElementTable, _ arena: inout ByteArena
+        of element: inout ElementTable.Element,
+        into table: inout ElementTable,
+        _ arena: inout ByteArena
     ) -> Bool {
         let key = position
         var index = position
@@ -144,7 +154,11 @@ private struct ChainParser {
     }
 
     private func assign(
-        _ key: Int, _ length: Int, _ value: TextRange, to element: inout ElementTable.Element, _ table: inout ElementTable,
+        _ key: Int,
+        _ length: Int,
+        _ value: TextRange,
+        to element: inout ElementTable.Element,
+        _ table: inout ElementTable,
         _ arena: borrowing ByteArena
     ) {
         let text = value.bytes(base, arena)

@@ -14,7 +14,12 @@ extension ElementTable {
         return TextRange(inArena: start, length: out.count)
     }
 
-    private func write(_ element: Element, _ bench: UnsafeRawPointer, _ arena: borrowing ByteArena, _ out: inout [UInt8]) {
+    private func write(
+        _ element: Element,
+        _ bench: UnsafeRawPointer,
+        _ arena: borrowing ByteArena,
+        _ out: inout [UInt8]
+    ) {
         func text(_ range: TextRange) -> [UInt8] { Array(range.bytes(bench, arena)) }
         out += text(element.tag)
         var pairs: [(key: [UInt8], value: [UInt8])] = []
@@ -22,7 +27,9 @@ extension ElementTable {
         if element.hasClassList {
             var names: [[UInt8]] = []
             for index in 0..<Int(element.classCount) { names.append(text(classes[Int(element.firstClass) + index])) }
-            for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) { out += [0x2E] + name.filter { $0 != 0x22 } }
+            for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+                out += [0x2E] + name.filter { $0 != 0x22 }
+            }
             add("attr__class", Array(names.joined(separator: [0x20])))
         }
         if element.text.kind == .string, element.text.text.length > 0 { add("text", text(element.text.text)) }

@@ -4,13 +4,21 @@ extension Evaluator {
     /// Whether a filter on a property holds.
     mutating func evaluateProperty(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
         let subject = textSubject(condition.slot, tables)
-        return compare(subject, condition, matchesMembers: tables.slots.base[Int(condition.slot)].matchesMembers, tables)
+        return compare(
+            subject,
+            condition,
+            matchesMembers: tables.slots.base[Int(condition.slot)].matchesMembers,
+            tables
+        )
     }
 
     /// Whether a subject satisfies a comparison, its negation included.
     @inline(__always)
     mutating func compare(
-        _ subject: UnsafeMutablePointer<Subject>, _ condition: FlatCondition, matchesMembers: Bool, _ tables: PlanTables
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ condition: FlatCondition,
+        matchesMembers: Bool,
+        _ tables: PlanTables
     ) -> Outcome {
         // Missing and null are the same: every positive operator is false, every negative one true.
         guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else { return Outcome(condition.isNegated) }
@@ -19,29 +27,40 @@ extension Evaluator {
 
     /// Whether a subject that is set satisfies the positive comparison with any of the values.
     private mutating func satisfies(
-        _ subject: UnsafeMutablePointer<Subject>, _ condition: FlatCondition, matchesMembers: Bool, _ tables: PlanTables
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ condition: FlatCondition,
+        matchesMembers: Bool,
+        _ tables: PlanTables
     ) -> Outcome {
         let operands = tables.operands.base + Int(condition.first)
         let count = Int(condition.count)
         switch condition.meaning {
         case .isSet: return .isTrue
         case .exact:
-            if matchesMembers, subject.pointee.kind == .array { return Outcome(anyMemberEquals(subject.pointee, operands, count, tables)) }
+            if matchesMembers, subject.pointee.kind == .array {
+                return Outcome(anyMemberEquals(subject.pointee, operands, count, tables))
+            }
             return Outcome(equals(subject, operands, count, sorted: Int(condition.sortedTexts), tables))
         case .icontains:
             let text = lowered(subject)
-            for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) { return .isTrue }
+            for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) {
+                return .isTrue
+            }
             return .isFalse
         case .regex: return search(text(subject), operands, count, tables)
         case .gt, .gte, .lt, .lte, .between: return Outcome(orders(subject, condition.meaning, operands, count, tables))
         case .dateExact, .dateBefore, .dateAfter: return Outcome(dates(subject, condition.meaning, operands, count))
-        case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange, .semverUnequal:
+        case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange,
+            .semverUnequal:
             return Outcome(versions(subject, condition.meaning, operands, count, tables))
         }
     }
 
     private func search(
-        _ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+        _ text: UnsafeRawBufferPointer,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
+        _ tables: PlanTables
     ) -> Outcome {
         var outcome = Outcome.isFalse
         for index in 0..<count {
@@ -56,7 +75,9 @@ extension Evaluator {
 
     /// Whether a pattern, or one of the texts that it stands for, occurs in a text.
     func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
-        if operand.kind == .literals { return Outcome(containsOne(of: tables.bytes(operand.text), anchors: operand.truth, text)) }
+        if operand.kind == .literals {
+            return Outcome(containsOne(of: tables.bytes(operand.text), anchors: operand.truth, text))
+        }
         let found = tagstream_re2_search(OpaquePointer(bitPattern: UInt(operand.first)), text.baseAddress, text.count)
         return found < 0 ? .failed : Outcome(found == 1)
     }
@@ -84,7 +105,10 @@ extension Evaluator {
 
     /// - Parameter sorted: how many of the first operands are texts in byte order.
     private mutating func equals(
-        _ subject: UnsafeMutablePointer<Subject>, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, sorted: Int,
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
+        sorted: Int,
         _ tables: PlanTables
     ) -> Bool {
         switch subject.pointee.kind {
@@ -122,7 +146,10 @@ extension Evaluator {
 
     /// Searches texts in byte order by halves.
     private static func isFound(
-        _ text: UnsafeRawBufferPointer, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+        _ text: UnsafeRawBufferPointer,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
+        _ tables: PlanTables
     ) -> Bool {
         var low = 0
         var high = count
@@ -136,19 +163,26 @@ extension Evaluator {
     }
 
     private mutating func anyMemberEquals(
-        _ list: Subject, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int, _ tables: PlanTables
+        _ list: Subject,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
+        _ tables: PlanTables
     ) -> Bool {
         let range = bytes(list.written)
         var walk = ArrayWalk(
             Value(
-                offset: UInt32(range.baseAddress! - bench), length: UInt32(range.count), kind: .array,
+                offset: UInt32(range.baseAddress! - bench),
+                length: UInt32(range.count),
+                kind: .array,
                 flags: list.flags.contains(.plain) ? .plain : []
             ),
             on: bench
         )
         while let member = walk.next() {
             var subject = Subject(member, epoch: epoch)
-            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, sorted: 0, tables) }) { return true }
+            if withUnsafeMutablePointer(to: &subject, { equals($0, operands, count, sorted: 0, tables) }) {
+                return true
+            }
         }
         return false
     }
@@ -156,7 +190,10 @@ extension Evaluator {
     // MARK: Order
 
     private mutating func orders(
-        _ subject: UnsafeMutablePointer<Subject>, _ meaning: Operator, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int,
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ meaning: Operator,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
         _ tables: PlanTables
     ) -> Bool {
         let number = number(subject)
@@ -166,7 +203,10 @@ extension Evaluator {
                 if let number, operand.number <= number, number <= Double(bitPattern: operand.second) { return true }
             } else if let number {
                 // A number and a text that is none have no order.
-                if operand.isNumber, Self.holds(meaning, number < operand.number ? -1 : number > operand.number ? 1 : 0) { return true }
+                if operand.isNumber, Self.holds(meaning, number < operand.number ? -1 : number > operand.number ? 1 : 0)
+                {
+                    return true
+                }
             } else if subject.pointee.kind == .string, operand.kind == .text, !operand.isNumber {
                 if Self.holds(meaning, TextSearch.compare(text(subject), tables.bytes(operand.text))) { return true }
             }
@@ -187,7 +227,10 @@ extension Evaluator {
     // MARK: Dates
 
     private mutating func dates(
-        _ subject: UnsafeMutablePointer<Subject>, _ meaning: Operator, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ meaning: Operator,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int
     ) -> Bool {
         guard subject.pointee.kind == .string, let date = DateText.parse(text(subject))?.micros else { return false }
         for index in 0..<count {
@@ -211,7 +254,10 @@ extension Evaluator {
     // MARK: Versions
 
     private mutating func versions(
-        _ subject: UnsafeMutablePointer<Subject>, _ meaning: Operator, _ operands: UnsafeMutablePointer<FlatOperand>, _ count: Int,
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ meaning: Operator,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
         _ tables: PlanTables
     ) -> Bool {
         guard subject.pointee.kind == .string, let version = Version.parse(text(subject)) else { return false }
@@ -227,7 +273,8 @@ extension Evaluator {
                 case .semverLess: order < 0
                 case .semverLessOrEqual: order <= 0
                 default:
-                    order >= 0 && Version.parse(tables.bytes(operand.lowered)).map { version.compareNumbers($0) < 0 } == true
+                    order >= 0
+                        && Version.parse(tables.bytes(operand.lowered)).map { version.compareNumbers($0) < 0 } == true
                 }
             if holds { return meaning != .semverUnequal }
         }

@@ -9,8 +9,11 @@ extension Evaluator {
             let element = table.elements.base + index
             if tag.kind != .none, !TextSearch.equal(bytes(element.pointee.tag), tables.bytes(tag.text)) { continue }
             var found = Outcome.isTrue
-            for (place, operand) in [(0, operands[0]), (1, operands[1])] where operand.kind != .none && found == .isTrue {
-                found = place == 0 ? matches(&element.pointee.text, operand, tables) : matches(&element.pointee.href, operand, tables)
+            for (place, operand) in [(0, operands[0]), (1, operands[1])] where operand.kind != .none && found == .isTrue
+            {
+                found =
+                    place == 0
+                    ? matches(&element.pointee.text, operand, tables) : matches(&element.pointee.href, operand, tables)
             }
             if found == .isTrue { return .isTrue }
             if found == .failed { outcome = .failed }
@@ -19,7 +22,9 @@ extension Evaluator {
     }
 
     /// Whether a text satisfies one of the three modes; a text that is not there satisfies none.
-    mutating func matches(_ subject: UnsafeMutablePointer<Subject>, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
+    mutating func matches(_ subject: UnsafeMutablePointer<Subject>, _ operand: FlatOperand, _ tables: PlanTables)
+        -> Outcome
+    {
         guard subject.pointee.kind == .string else { return .isFalse }
         switch operand.kind {
         case .like: return Outcome(LikePattern.matches(tables.bytes(operand.text), text(subject)))
@@ -132,7 +137,10 @@ extension Evaluator {
         case .nthOfType: return element.pointee.nthOfType == test.number
         case .attributeID: return hasID(element, test.match, operand, tables)
         case .attributeHref:
-            if element.pointee.href.kind == .string, Self.matches(bytes(element.pointee.href.text), test.match, operand) { return true }
+            if element.pointee.href.kind == .string, Self.matches(bytes(element.pointee.href.text), test.match, operand)
+            {
+                return true
+            }
             return hasAttribute(element, Self.bytes(of: "href"), test.match, operand)
         case .attributeClass: return hasClassText(element, test.match, operand)
         case .attribute: return hasAttribute(element, tables.bytes(test.name), test.match, operand)
@@ -145,14 +153,19 @@ extension Evaluator {
 
     /// An id is what the SDK named `attr_id`, or the attribute.
     private func hasID(
-        _ element: UnsafeMutablePointer<ElementTable.Element>, _ match: Selector.Match, _ operand: UnsafeRawBufferPointer, _ tables: PlanTables
+        _ element: UnsafeMutablePointer<ElementTable.Element>,
+        _ match: Selector.Match,
+        _ operand: UnsafeRawBufferPointer,
+        _ tables: PlanTables
     ) -> Bool {
         if element.pointee.hasID, Self.matches(bytes(element.pointee.id), match, operand) { return true }
         return hasAttribute(element, Self.bytes(of: "id"), match, operand)
     }
 
     private func hasAttribute(
-        _ element: UnsafeMutablePointer<ElementTable.Element>, _ name: UnsafeRawBufferPointer, _ match: Selector.Match,
+        _ element: UnsafeMutablePointer<ElementTable.Element>,
+        _ name: UnsafeRawBufferPointer,
+        _ match: Selector.Match,
         _ operand: UnsafeRawBufferPointer
     ) -> Bool {
         // From the last: of two attributes with one name the last counts.
@@ -160,12 +173,18 @@ extension Evaluator {
         while index > Int(element.pointee.firstAttribute) {
             index &-= 1
             let attribute = table.attributes[index]
-            if TextSearch.equal(bytes(attribute.name), name) { return Self.matches(bytes(attribute.value), match, operand) }
+            if TextSearch.equal(bytes(attribute.name), name) {
+                return Self.matches(bytes(attribute.value), match, operand)
+            }
         }
         return false
     }
 
-    private static func matches(_ value: UnsafeRawBufferPointer, _ match: Selector.Match, _ operand: UnsafeRawBufferPointer) -> Bool {
+    private static func matches(
+        _ value: UnsafeRawBufferPointer,
+        _ match: Selector.Match,
+        _ operand: UnsafeRawBufferPointer
+    ) -> Bool {
         switch match {
         case .isPresent: return true
         case .equals: return TextSearch.equal(value, operand)
@@ -174,7 +193,8 @@ extension Evaluator {
         guard operand.count > 0, operand.count <= value.count else { return false }
         switch match {
         case .hasPrefix: return TextSearch.equal(UnsafeRawBufferPointer(rebasing: value[..<operand.count]), operand)
-        case .hasSuffix: return TextSearch.equal(UnsafeRawBufferPointer(rebasing: value[(value.count &- operand.count)...]), operand)
+        case .hasSuffix:
+            return TextSearch.equal(UnsafeRawBufferPointer(rebasing: value[(value.count &- operand.count)...]), operand)
         case .contains: return TextSearch.contains(operand, in: value)
         default: return hasWord(operand, in: value)
         }
@@ -186,7 +206,9 @@ extension Evaluator {
             while index < text.count, UTF8Text.isBlank(text[index]) { index &+= 1 }
             let start = index
             while index < text.count, !UTF8Text.isBlank(text[index]) { index &+= 1 }
-            if index > start, TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[start..<index]), word) { return true }
+            if index > start, TextSearch.equal(UnsafeRawBufferPointer(rebasing: text[start..<index]), word) {
+                return true
+            }
         }
         return false
     }
@@ -197,7 +219,8 @@ extension Evaluator {
     ///
     /// SDKs write the same classes into both, so that the head adds nothing: a part of a token (`py-2` of `py-2.5`) is no class,
     /// although it stands in the head between two dots. Chains that were made elsewhere may have a class in the head only.
-    private func hasClass(_ element: UnsafeMutablePointer<ElementTable.Element>, _ name: UnsafeRawBufferPointer) -> Bool {
+    private func hasClass(_ element: UnsafeMutablePointer<ElementTable.Element>, _ name: UnsafeRawBufferPointer) -> Bool
+    {
         var isPart = false
         for index in 0..<Int(element.pointee.classCount) {
             let token = bytes(table.classes[Int(element.pointee.firstClass) &+ index])
@@ -214,7 +237,9 @@ extension Evaluator {
         var start = 0
         while start &+ name.count <= head.count {
             let end = start &+ name.count
-            if end == head.count || head[end] == 0x2E, TextSearch.equal(UnsafeRawBufferPointer(rebasing: head[start..<end]), name) {
+            if end == head.count || head[end] == 0x2E,
+                TextSearch.equal(UnsafeRawBufferPointer(rebasing: head[start..<end]), name)
+            {
                 return true
             }
             while start < head.count, head[start] != 0x2E { start &+= 1 }
@@ -224,7 +249,9 @@ extension Evaluator {
     }
 
     private mutating func hasClassText(
-        _ element: UnsafeMutablePointer<ElementTable.Element>, _ match: Selector.Match, _ operand: UnsafeRawBufferPointer
+        _ element: UnsafeMutablePointer<ElementTable.Element>,
+        _ match: Selector.Match,
+        _ operand: UnsafeRawBufferPointer
     ) -> Bool {
         if !element.pointee.hasClassList, element.pointee.head.length == 0 { return false }
         if match == .hasWord { return operand.count > 0 && hasClass(element, operand) }

@@ -1,4 +1,6 @@
-/// What came of evaluating a condition, a step or an action. An error is a third value: it never turns into a false.
+/// What came of evaluating a condition, a step or an action.
+///
+/// An error is a third value: it never turns into a false.
 enum Outcome: UInt8 {
     case isFalse, isTrue, failed
 
@@ -149,7 +151,9 @@ struct Evaluator: ~Copyable {
     @inline(__always)
     mutating func textSubject(_ slot: Int32, _ tables: PlanTables) -> UnsafeMutablePointer<Subject> {
         let subject = subject(slot, tables)
-        if tables.slots.base[Int(slot)].isText, subject.pointee.kind != .string, subject.pointee.kind.rawValue > Value.Kind.null.rawValue {
+        if tables.slots.base[Int(slot)].isText, subject.pointee.kind != .string,
+            subject.pointee.kind.rawValue > Value.Kind.null.rawValue
+        {
             _ = text(subject)
             subject.pointee.kind = .string
         }
@@ -173,7 +177,9 @@ struct Evaluator: ~Copyable {
 
     /// Whether the event says anything of elements.
     @inline(__always)
-    var hasElements: Bool { event.elements.kind == .array || event.elementsChain.kind == .string && event.elementsChain.length > 0 }
+    var hasElements: Bool {
+        event.elements.kind == .array || event.elementsChain.kind == .string && event.elementsChain.length > 0
+    }
 
     /// Parses the elements, unless that has been done for this event.
     @inline(__always)
@@ -189,7 +195,10 @@ struct Evaluator: ~Copyable {
             skippedElements &+= table.parse(array: event.elements, on: bench, epoch: epoch, in: &arena)
         } else if event.elementsChain.kind == .string, event.elementsChain.length > 0 {
             let start = arena.count
-            let written = UnsafeRawBufferPointer(start: bench + Int(event.elementsChain.offset), count: Int(event.elementsChain.length))
+            let written = UnsafeRawBufferPointer(
+                start: bench + Int(event.elementsChain.offset),
+                count: Int(event.elementsChain.length)
+            )
             if event.elementsChain.flags.contains(.escaped) {
                 arena.append(decoding: written, marker: event.elementsChain.flags.contains(.plain) ? 1 : 2)
             } else {

@@ -1,3 +1,5 @@
+import CRE2
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import CRE2
 
 /// SQL's LIKE without anchors: what `contains` means for a URL, a text and a link.
 ///
@@ -45,7 +46,9 @@ enum LikePattern {
         compiled.split(whereSeparator: { $0 >= run }).max { $0.count < $1.count }.map(Array.init) ?? []
     }
 
-    /// Whether the compiled pattern occurs in the text. Linear, times the segment's length for a segment with `_`.
+    /// Whether the compiled pattern occurs in the text.
+    ///
+    /// Linear, times the segment's length for a segment with `_`.
     static func matches(_ pattern: UnsafeRawBufferPointer, _ text: UnsafeRawBufferPointer) -> Bool {
         var from = 0
         var start = 0
@@ -58,7 +61,9 @@ enum LikePattern {
             }
             let segment = UnsafeRawBufferPointer(rebasing: pattern[start..<end])
             let rest = UnsafeRawBufferPointer(rebasing: text[from...])
-            guard let after = hasOne ? find(segment, in: rest) : TextSearch.end(of: segment, in: rest) else { return false }
+            guard let after = hasOne ? find(segment, in: rest) : TextSearch.end(of: segment, in: rest) else {
+                return false
+            }
             from &+= after
             start = end &+ 1
         }

@@ -7,7 +7,9 @@ enum LowerCase {
     /// Lower-case forms of U+0080…U+07FF: every scalar that takes two bytes, in one look-up.
     private static let twoByte: [UInt16] = (0x80..<0x800).map { UInt16(truncatingIfNeeded: search(UInt32($0))) }
 
-    /// Appends the lower-case form of well-formed UTF-8. Growing apart, allocates nothing.
+    /// Appends the lower-case form of well-formed UTF-8.
+    ///
+    /// Growing apart, allocates nothing.
     static func append(_ text: UnsafeRawBufferPointer, to out: inout ByteArena) {
         guard let start = text.baseAddress else { return }
         // U+0130 is the only one that grows, from two bytes to three, and a few grow from two to three (U+023A).

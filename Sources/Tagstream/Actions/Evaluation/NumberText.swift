@@ -9,7 +9,8 @@ import Darwin
 /// Numbers written as text, and numbers printed as JavaScript prints them.
 enum NumberText {
     private static let powers: [Double] = [
-        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20, 1e21, 1e22,
     ]
 
     /// The number that a text is: optional blanks around, a sign, decimal digits with optional point and exponent, nothing else.
@@ -72,7 +73,9 @@ enum NumberText {
     /// ``parse(_:)-(UnsafeRawBufferPointer)`` of text that belongs to a definition.
     static func parse(_ text: [UInt8]) -> Double? { text.withUnsafeBytes { parse($0) } }
 
-    /// Numbers that are long or far from one. `strtod` wants a zero behind them.
+    /// Numbers that are long or far from one.
+    ///
+    /// `strtod` wants a zero behind them.
     private static func parseExactly(_ text: UnsafeRawBufferPointer) -> Double {
         withUnsafeTemporaryAllocation(byteCount: text.count + 1, alignment: 1) { copy in
             copy.copyMemory(from: text)
@@ -83,8 +86,10 @@ enum NumberText {
 
     // MARK: Printing
 
-    /// Whether JavaScript prints a JSON number as it is written: at most 15 significant digits, no exponent, no zeros that say
-    /// nothing, and neither too large nor too small for plain digits. Then the shortest text that names its double is this one.
+    /// Whether JavaScript prints a JSON number as it is written: at most 15 significant digits, no exponent, no zeros
+    /// that say nothing, and neither too large nor too small for plain digits.
+    ///
+    /// Then the shortest text that names its double is this one.
     static func isPrintedForm(_ text: UnsafeRawBufferPointer) -> Bool {
         guard text.count <= 16 else { return false }
         var index = 0
@@ -99,7 +104,8 @@ enum NumberText {
         while index &+ 1 < text.count, isDigit(text[index &+ 1]) { index &+= 1 }
         guard index &+ 1 == text.count else { return false }
         // From 1e-7 on JavaScript prints an exponent: "0.000001" is the last without.
-        return !startsWithZero || text[fraction] != 0x30 || text.count < fraction &+ 6 || text[fraction..<(fraction &+ 5)].contains { $0 != 0x30 }
+        return !startsWithZero || text[fraction] != 0x30 || text.count < fraction &+ 6
+            || text[fraction..<(fraction &+ 5)].contains { $0 != 0x30 }
     }
 
     /// Appends a number as JavaScript's `String(number)` prints it (ECMA-262, Number::toString).

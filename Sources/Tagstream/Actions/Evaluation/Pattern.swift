@@ -38,7 +38,10 @@ final class Pattern: @unchecked Sendable {
             guard let created else { return .failure(PatternFailure(message: "RE2: out of memory")) }
             guard let error = tagstream_re2_error(created) else { return .success(Pattern(handle: created)) }
             let isTooLarge = tagstream_re2_is_too_large(created) != 0
-            let message = isTooLarge ? "its program is larger than RE2's budget of \(Self.budget >> 20) MiB" : "RE2: " + String(cString: error)
+            let message =
+                isTooLarge
+                ? "its program is larger than RE2's budget of \(Self.budget >> 20) MiB"
+                : "RE2: " + String(cString: error)
             tagstream_re2_destroy(created)
             if !isTooLarge || budget == Self.budget { return .failure(PatternFailure(message: message)) }
         }

@@ -43,7 +43,8 @@ struct TextRange {
     /// The bytes, valid until the arena grows.
     @inline(__always)
     func bytes(_ bench: UnsafeRawPointer, _ arena: borrowing ByteArena) -> UnsafeRawBufferPointer {
-        let start = place & Self.inArena == 0 ? bench + Int(place) : UnsafeRawPointer(arena.base) + Int(place & ~Self.inArena)
+        let start =
+            place & Self.inArena == 0 ? bench + Int(place) : UnsafeRawPointer(arena.base) + Int(place & ~Self.inArena)
         return UnsafeRawBufferPointer(start: start, count: Int(length))
     }
 }
@@ -87,7 +88,9 @@ struct Subject {
         lowered = .empty
         number = 0
         // A string without escapes is its own text; so is `true`, in both spaces.
-        known = value.kind == .string && !value.flags.contains(.escaped) || value.kind == .true || value.kind == .false ? .text : []
+        known =
+            value.kind == .string && !value.flags.contains(.escaped) || value.kind == .true || value.kind == .false
+            ? .text : []
     }
 
     /// Text that is decoded already.

@@ -110,7 +110,10 @@ struct IndexBuilder {
     }
 
     private func assemble(
-        _ postings: [PlanIndex.Posting], _ table: [Int32], _ steps: [Int32], _ filter: [UInt64]
+        _ postings: [PlanIndex.Posting],
+        _ table: [Int32],
+        _ steps: [Int32],
+        _ filter: [UInt64]
     ) -> PlanIndex {
         var pool: [UInt8] = []
         var ranges: [PoolRange] = []
@@ -140,9 +143,16 @@ struct IndexBuilder {
             profiles.append(profile)
         }
         return PlanIndex(
-            nameTable: Frozen(nameTable), names: Frozen(ranges), namePool: Frozen(pool), profiles: Frozen(profiles),
-            equalities: Frozen(equalities), gramPlaces: Frozen(gramPlaces), postings: Frozen(postings), table: Frozen(table),
-            steps: Frozen(steps), gramFilter: Frozen(filter)
+            nameTable: Frozen(nameTable),
+            names: Frozen(ranges),
+            namePool: Frozen(pool),
+            profiles: Frozen(profiles),
+            equalities: Frozen(equalities),
+            gramPlaces: Frozen(gramPlaces),
+            postings: Frozen(postings),
+            table: Frozen(table),
+            steps: Frozen(steps),
+            gramFilter: Frozen(filter)
         )
     }
 }

@@ -1,4 +1,6 @@
-/// The actions that an event belongs to, as places in the plan, ascending. Reused from event to event.
+/// The actions that an event belongs to, as places in the plan, ascending.
+///
+/// Reused from event to event.
 public struct MatchedActions: ~Copyable {
     private var matched = Column<Int32>(capacity: 256)
     private var failed = Column<Int32>(capacity: 16)
@@ -14,7 +16,9 @@ public struct MatchedActions: ~Copyable {
     @inline(__always)
     public subscript(_ index: Int) -> Int32 { matched[index] }
 
-    /// How many actions could not be evaluated. There should be none; see ``failed(_:)``.
+    /// How many actions could not be evaluated.
+    ///
+    /// There should be none; see ``failed(_:)``.
     @inline(__always)
     public var failedCount: Int { failed.count }
 

@@ -3,7 +3,10 @@ extension Matcher {
     ///
     /// What the index has to agree with. It takes time in proportion to the number of actions.
     mutating func matchLinearly(
-        _ event: Event, on bench: borrowing Workbench, with plan: ActionPlan, into result: inout MatchedActions
+        _ event: Event,
+        on bench: borrowing Workbench,
+        with plan: ActionPlan,
+        into result: inout MatchedActions
     ) {
         begin(event, on: bench, with: plan)
         result.removeAll()
@@ -22,7 +25,10 @@ extension Matcher {
         let flat = plan.steps[step]
         if flat.event >= 0 {
             let range = plan.index.names[Int(flat.event)]
-            let name = UnsafeRawBufferPointer(start: plan.index.namePool.base + Int(range.offset), count: Int(range.length))
+            let name = UnsafeRawBufferPointer(
+                start: plan.index.namePool.base + Int(range.offset),
+                count: Int(range.length)
+            )
             guard TextSearch.equal(evaluator.eventName(), name) else { return .isFalse }
         }
         var outcome = Outcome.isTrue

@@ -27,7 +27,9 @@ extension Matcher {
         switch subject.pointee.kind {
         case .string:
             verify(AccessKey.key(.text, place: place, AccessKey.hash(evaluator.text(subject))), scope, plan)
-            if let number = evaluator.number(subject) { verify(AccessKey.key(.number, place: place, AccessKey.hash(number)), scope, plan) }
+            if let number = evaluator.number(subject) {
+                verify(AccessKey.key(.number, place: place, AccessKey.hash(number)), scope, plan)
+            }
         case .number:
             guard let number = evaluator.number(subject) else { return }
             verify(AccessKey.key(.number, place: place, AccessKey.hash(number)), scope, plan)
@@ -43,19 +45,33 @@ extension Matcher {
         let subject = evaluator.textSubject(place.slot, plan.tables)
         guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else { return }
         let text = place.isLowered ? evaluator.lowered(subject) : evaluator.text(subject)
-        lookUpGrams(of: text, place.isLowered ? .loweredGram : .gram, plan.tables.slots.base[Int(place.slot)].place, scope, plan)
+        lookUpGrams(
+            of: text,
+            place.isLowered ? .loweredGram : .gram,
+            plan.tables.slots.base[Int(place.slot)].place,
+            scope,
+            plan
+        )
     }
 
     @inline(__always)
     private mutating func lookUpGrams(
-        of text: UnsafeRawBufferPointer, _ kind: AccessKey.Kind, _ place: UInt32, _ scope: Int32, _ plan: ActionPlan
+        of text: UnsafeRawBufferPointer,
+        _ kind: AccessKey.Kind,
+        _ place: UInt32,
+        _ scope: Int32,
+        _ plan: ActionPlan
     ) {
         guard text.count >= 4 else { return }
         // Verifying may compute a text and thereby move the arena, in which this one may lie.
         var start = text.baseAddress!
         let mark = evaluator.mark(start)
         for offset in 0...(text.count &- 4) {
-            let key = AccessKey.key(kind, place: place, AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+            let key = AccessKey.key(
+                kind,
+                place: place,
+                AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            )
             if plan.index.mayContain(key) {
                 verify(key, scope, plan)
                 start = evaluator.pointer(to: mark)
@@ -71,7 +87,9 @@ extension Matcher {
             let element = evaluator.table.elements[index]
             if kinds & AccessPredicate.bit(.tag) != 0 { lookUp(.tag, element.tag, scope, plan) }
             if element.text.kind == .string {
-                if kinds & AccessPredicate.bit(.elementText) != 0 { lookUp(.elementText, element.text.text, scope, plan) }
+                if kinds & AccessPredicate.bit(.elementText) != 0 {
+                    lookUp(.elementText, element.text.text, scope, plan)
+                }
                 lookUpGrams(ofElement: index, isText: true, kinds, scope, plan)
             }
             if element.href.kind == .string {
@@ -80,7 +98,9 @@ extension Matcher {
             }
             if kinds & AccessPredicate.bit(.id) != 0, element.hasID { lookUp(.id, element.id, scope, plan) }
             if kinds & AccessPredicate.bit(.className) != 0 { lookUpClasses(element, scope, plan) }
-            let attributes = AccessPredicate.bit(.attribute) | AccessPredicate.bit(.attributeName) | AccessPredicate.bit(.id) | AccessPredicate.bit(.href)
+            let attributes =
+                AccessPredicate.bit(.attribute) | AccessPredicate.bit(.attributeName) | AccessPredicate.bit(.id)
+                | AccessPredicate.bit(.href)
             if kinds & attributes != 0 { lookUpAttributes(element, kinds, scope, plan) }
         }
     }
@@ -90,7 +110,13 @@ extension Matcher {
         verify(AccessKey.key(kind, place: 0, AccessKey.hash(evaluator.bytes(text))), scope, plan)
     }
 
-    private mutating func lookUpGrams(ofElement index: Int, isText: Bool, _ kinds: UInt16, _ scope: Int32, _ plan: ActionPlan) {
+    private mutating func lookUpGrams(
+        ofElement index: Int,
+        isText: Bool,
+        _ kinds: UInt16,
+        _ scope: Int32,
+        _ plan: ActionPlan
+    ) {
         let element = evaluator.table.elements.base + index
         if kinds & AccessPredicate.bit(.elementGram) != 0 {
             let text = isText ? evaluator.text(&element.pointee.text) : evaluator.text(&element.pointee.href)
@@ -116,7 +142,12 @@ extension Matcher {
         }
     }
 
-    private mutating func lookUpAttributes(_ element: ElementTable.Element, _ kinds: UInt16, _ scope: Int32, _ plan: ActionPlan) {
+    private mutating func lookUpAttributes(
+        _ element: ElementTable.Element,
+        _ kinds: UInt16,
+        _ scope: Int32,
+        _ plan: ActionPlan
+    ) {
         for index in 0..<Int(element.attributeCount) {
             let attribute = evaluator.table.attributes[Int(element.firstAttribute) &+ index]
             let name = evaluator.bytes(attribute.name)
@@ -130,7 +161,9 @@ extension Matcher {
                 if kinds & AccessPredicate.bit(.attribute) != 0 {
                     verify(AccessKey.key(.attribute, place: 0, hash &+ value &* 3), scope, plan)
                 }
-                if kinds & AccessPredicate.bit(.attributeName) != 0 { verify(AccessKey.key(.attributeName, place: 0, hash), scope, plan) }
+                if kinds & AccessPredicate.bit(.attributeName) != 0 {
+                    verify(AccessKey.key(.attributeName, place: 0, hash), scope, plan)
+                }
             }
         }
     }

@@ -7,7 +7,9 @@ public struct Matcher: ~Copyable {
     private var matched = Column<UInt64>(capacity: 256)
     private var failed = Column<UInt64>(capacity: 256)
     private var hasFailed = false
-    /// By posting: the number of the last event that looked at it. A text that repeats one gram asks once.
+    /// By posting: the number of the last event that looked at it.
+    ///
+    /// A text that repeats one gram asks once.
     var seen = Column<UInt32>(capacity: 1024)
     /// How many steps were verified since the matcher was made.
     var candidates = 0
@@ -21,7 +23,10 @@ public struct Matcher: ~Copyable {
     ///   - event: an event that lies on the bench.
     ///   - result: is emptied first.
     public mutating func match(
-        _ event: Event, on bench: borrowing Workbench, with plan: ActionPlan, into result: inout MatchedActions
+        _ event: Event,
+        on bench: borrowing Workbench,
+        with plan: ActionPlan,
+        into result: inout MatchedActions
     ) {
         begin(event, on: bench, with: plan)
         let name = evaluator.eventName()

@@ -52,18 +52,24 @@ struct PlanIndex {
     }
 
     var byteCount: Int {
-        nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes + postings.bytes
+        nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes
+            + postings.bytes
             + table.bytes + steps.bytes + gramFilter.bytes
     }
 
-    /// The index of an event name; -1 for one that no step mentions. Sixteen bytes must be readable behind the name.
+    /// The index of an event name; -1 for one that no step mentions.
+    ///
+    /// Sixteen bytes must be readable behind the name.
     @inline(__always)
     func index(of name: UnsafeRawBufferPointer) -> Int32 {
         let mask = nameTable.count &- 1
         var place = Int(truncatingIfNeeded: AccessKey.hash(name)) & mask
         while nameTable[place] >= 0 {
             let range = names[Int(nameTable[place])]
-            let known = UnsafeRawBufferPointer(start: UnsafeRawPointer(namePool.base) + Int(range.offset), count: Int(range.length))
+            let known = UnsafeRawBufferPointer(
+                start: UnsafeRawPointer(namePool.base) + Int(range.offset),
+                count: Int(range.length)
+            )
             if TextSearch.equal(known, name) { return nameTable[place] }
             place = (place &+ 1) & mask
         }

@@ -7,7 +7,9 @@ struct PlanLinker {
     var index: IndexBuilder
 
     private var conditions: [Condition] = []
-    /// Conditions by hash; -1 where there is none. At most half full.
+    /// Conditions by hash; -1 where there is none.
+    ///
+    /// At most half full.
     private var table: [Int32]
     /// By step: the number of the condition it is filed under; -1 for the event's name.
     private var filings: [Int32] = []
@@ -32,7 +34,8 @@ struct PlanLinker {
                     numbers.append(number(of: written.condition))
                 }
             }
-            let filing = numbers.min { rank(of: $0) < rank(of: $1) }.flatMap { rank(of: $0) == Int.max ? nil : $0 } ?? -1
+            let filing =
+                numbers.min { rank(of: $0) < rank(of: $1) }.flatMap { rank(of: $0) == Int.max ? nil : $0 } ?? -1
             // What the step is filed under is likely to hold; of the others the cheap ones come first.
             numbers.sort { conditions[Int($0)].cost < conditions[Int($1)].cost }
             flat.count = UInt32(numbers.count)
@@ -62,7 +65,9 @@ struct PlanLinker {
         var place = Int(truncatingIfNeeded: condition.hash ^ condition.hash >> 32) & (table.count - 1)
         while table[place] >= 0 {
             let known = conditions[Int(table[place])]
-            if known === condition || known.hash == condition.hash && known.identity == condition.identity { return table[place] }
+            if known === condition || known.hash == condition.hash && known.identity == condition.identity {
+                return table[place]
+            }
             place = (place + 1) & (table.count - 1)
         }
         let number = Int32(conditions.count)

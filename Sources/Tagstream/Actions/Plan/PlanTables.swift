@@ -24,13 +24,18 @@ struct FlatCondition {
 
 /// A value that a condition compares with, prepared.
 struct FlatOperand {
-    enum Kind: UInt8 { case none, text, number, bool, like, likeIgnoringCase, pattern, literals, range, date, relativeDate, version, versionRange }
+    enum Kind: UInt8 {
+        case none, text, number, bool, like, likeIgnoringCase, pattern, literals, range, date, relativeDate, version,
+            versionRange
+    }
 
     var kind: Kind
     /// A text's value as a number is in ``first``.
     var isNumber = false
-    /// For a text: 1 when it is "false" in any case, 2 when "true". For a boolean: 1 and 2 likewise. For literals: 1 when they
-    /// stand at the text's beginning, 2 at its end, 3 at both.
+    /// For a text: 1 when it is "false" in any case, 2 when "true".
+    ///
+    /// For a boolean: 1 and 2 likewise. For literals: 1 when they stand at the text's beginning, 2 at its end, 3 at
+    /// both.
     var truth: UInt8 = 0
     var unit: DateText.Unit = .day
     /// The text, a number's printed form, or the version.
@@ -59,7 +64,9 @@ struct FlatCompound {
 
 /// A simple selector.
 struct FlatTest {
-    enum Kind: UInt8 { case tag, id, className, attributeID, attributeHref, attributeClass, attribute, nthChild, nthOfType }
+    enum Kind: UInt8 {
+        case tag, id, className, attributeID, attributeHref, attributeClass, attribute, nthChild, nthOfType
+    }
 
     var kind: Kind
     var match: Selector.Match
@@ -97,7 +104,9 @@ struct FlatSlot {
     var next: Int32 = -1
 }
 
-/// An immutable run of plain values, owned by a plan. Copying the struct copies the pointer.
+/// An immutable run of plain values, owned by a plan.
+///
+/// Copying the struct copies the pointer.
 struct Frozen<Element> {
     let base: UnsafeMutablePointer<Element>
     let count: Int
@@ -105,7 +114,9 @@ struct Frozen<Element> {
     init(_ elements: [Element]) {
         count = elements.count
         base = .allocate(capacity: max(1, elements.count))
-        elements.withUnsafeBufferPointer { if let start = $0.baseAddress { base.initialize(from: start, count: $0.count) } }
+        elements.withUnsafeBufferPointer {
+            if let start = $0.baseAddress { base.initialize(from: start, count: $0.count) }
+        }
     }
 
     func deallocate() { base.deallocate() }
@@ -116,7 +127,9 @@ struct Frozen<Element> {
     var bytes: Int { count * MemoryLayout<Element>.stride }
 }
 
-/// Everything the evaluator reads, flat. Lives as long as its plan; the evaluator borrows a copy of the pointers during one call.
+/// Everything the evaluator reads, flat.
+///
+/// Lives as long as its plan; the evaluator borrows a copy of the pointers during one call.
 struct PlanTables {
     let conditions: Frozen<FlatCondition>
     let operands: Frozen<FlatOperand>
@@ -153,7 +166,9 @@ struct PlanTables {
 struct BindingTable {
     /// One bit for each value of a hash's lowest nine bits that a key takes: most fields end here.
     let filter: Frozen<UInt64>
-    /// Slots by hash; -1 where there is none. At most half full.
+    /// Slots by hash; -1 where there is none.
+    ///
+    /// At most half full.
     let slots: Frozen<Int32>
     let isEmpty: Bool
 

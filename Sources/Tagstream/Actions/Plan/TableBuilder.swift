@@ -38,16 +38,21 @@ struct TableBuilder {
         conditions.append(condition)
     }
 
-    private static let exceptionLists = ["$exception_types", "$exception_values", "$exception_sources", "$exception_functions"]
-        .map { Array($0.utf8) }
+    private static let exceptionLists = [
+        "$exception_types", "$exception_values", "$exception_sources", "$exception_functions",
+    ]
+    .map { Array($0.utf8) }
 
     private mutating func index(of slot: FlatParts.Slot) -> Int32 {
         if let found = slotIndex[slot] { return found }
         let index = Int32(slots.count)
         slots.append(
             FlatSlot(
-                kind: slot.kind, source: slot.source, isText: slot.isText,
-                matchesMembers: !slot.isText && Self.exceptionLists.contains(slot.key), keyHash: slot.keyHash,
+                kind: slot.kind,
+                source: slot.source,
+                isText: slot.isText,
+                matchesMembers: !slot.isText && Self.exceptionLists.contains(slot.key),
+                keyHash: slot.keyHash,
                 place: AccessKey.place(of: slot),
                 key: PoolRange(offset: UInt32(pool.count), length: UInt32(slot.key.count))
             )
@@ -76,8 +81,13 @@ struct TableBuilder {
         // Hashing and comparing may read a word past the end.
         pool += [UInt8](repeating: 0, count: 16)
         return PlanTables(
-            conditions: Frozen(conditions), operands: Frozen(operands), compounds: Frozen(compounds), tests: Frozen(tests),
-            slots: Frozen(slots), pool: Frozen(pool), bindings: Frozen(sources.map { BindingTable($0) })
+            conditions: Frozen(conditions),
+            operands: Frozen(operands),
+            compounds: Frozen(compounds),
+            tests: Frozen(tests),
+            slots: Frozen(slots),
+            pool: Frozen(pool),
+            bindings: Frozen(sources.map { BindingTable($0) })
         )
     }
 }
