@@ -27,15 +27,35 @@ public struct Trial: ~Copyable {
         with plan: ActionPlan,
         now: Int64 = -1
     ) throws(EventUnreadable) -> [Int64] {
+        let event = try prepare(text, now: now)
+        matcher.match(event, on: bench, with: plan, into: &matched)
+        return matchedIDs(plan)
+    }
+
+    /// The same by the linear evaluator, which the index has to agree with.
+    mutating func matchLinearly(
+        _ text: UnsafeRawBufferPointer,
+        with plan: ActionPlan,
+        now: Int64 = -1
+    ) throws(EventUnreadable) -> [Int64] {
+        let event = try prepare(text, now: now)
+        matcher.matchLinearly(event, on: bench, with: plan, into: &matched)
+        return matchedIDs(plan)
+    }
+
+    /// Decodes and normalises an event as the worker does; it lies on the bench until the next.
+    mutating func prepare(_ text: UnsafeRawBufferPointer, now: Int64) throws(EventUnreadable) -> Event {
         let decoded: DecodedEvent
         do {
             decoded = try decoder.decode(text, on: &bench)
         } catch {
             throw EventUnreadable(reason: error.reason, detail: error.detail)
         }
-        let event = validator.prepare(decoded, at: now, on: &bench)
-        matcher.match(event.decoded.event, on: bench, with: plan, into: &matched)
-        return (0..<matched.count).map { plan.id(at: matched[$0]) }
+        return validator.prepare(decoded, at: now, on: &bench).decoded.event
+    }
+
+    private func matchedIDs(_ plan: ActionPlan) -> [Int64] {
+        (0..<matched.count).map { plan.id(at: matched[$0]) }
     }
 }
 
