@@ -7,7 +7,7 @@ public struct Trial: ~Copyable {
     private var bench = Workbench()
     private var decoder: EventDecoder
     private let validator: EventValidator
-    private var matcher = Matcher()
+    var matcher = Matcher()
     private var matched = MatchedActions()
 
     /// Makes a trial with its own memory.
@@ -27,9 +27,22 @@ public struct Trial: ~Copyable {
         with plan: ActionPlan,
         now: Int64 = -1
     ) throws(EventUnreadable) -> [Int64] {
+        try count(text, with: plan, now: now)
+        return matchedIDs(plan)
+    }
+
+    /// How many actions an event belongs to.
+    ///
+    /// The same work as ``match(_:with:now:)`` without a list of the result: allocates nothing once warm.
+    @discardableResult
+    public mutating func count(
+        _ text: UnsafeRawBufferPointer,
+        with plan: ActionPlan,
+        now: Int64 = -1
+    ) throws(EventUnreadable) -> Int {
         let event = try prepare(text, now: now)
         matcher.match(event, on: bench, with: plan, into: &matched)
-        return matchedIDs(plan)
+        return matched.count
     }
 
     /// The same by the linear evaluator, which the index has to agree with.

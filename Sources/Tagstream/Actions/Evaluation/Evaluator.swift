@@ -32,6 +32,8 @@ struct Evaluator: ~Copyable {
     var memo = Column<UInt32>(capacity: 1024)
     var table = ElementTable()
     private var elementsEpoch: UInt32 = 0
+    /// How many conditions were evaluated, not remembered, since the matcher was made.
+    var evaluated = 0
     /// How many entries of `$elements` were left out since the matcher was made.
     private(set) var skippedElements = 0
 

@@ -1,8 +1,21 @@
 /// Files every step under exactly one access predicate, and lays the files out flat.
 struct IndexBuilder {
-    private struct Entry {
+    /// A key that leads to a file.
+    private struct Key {
         var key: UInt64
-        var step: Int32
+        var file: Int32
+    }
+
+    /// A step that is filed: its other conditions are a range of ``others``.
+    private struct Filed {
+        var first: Int
+        var count: Int
+        var action: Int32
+    }
+
+    private struct FileName: Hashable {
+        var event: Int32
+        var condition: Int32
     }
 
     private struct Need {
@@ -17,7 +30,12 @@ struct IndexBuilder {
         }
     }
 
-    private var entries: [Entry] = []
+    private var keys: [Key] = []
+    private var fileNumbers: [FileName: Int32] = [:]
+    private var fileNames: [FileName] = []
+    /// By file.
+    private var filed: [[Filed]] = []
+    private var others: [Int32] = []
     private var names: [[UInt8]] = []
     private var nameIndex: [[UInt8]: Int32] = [:]
     /// By event name; the last is that of steps without one.
@@ -27,7 +45,10 @@ struct IndexBuilder {
     /// How often each gram occurs in the conditions, by sixteen bits of its hash: rare ones are good keys.
     private var frequency = [UInt16](repeating: 0, count: 1 << 16)
 
-    init(capacity: Int) { entries.reserveCapacity(capacity * 2) }
+    init(capacity: Int) {
+        keys.reserveCapacity(capacity)
+        others.reserveCapacity(capacity)
+    }
 
     /// The index of an event name, as ``FlatStep/event`` has it.
     mutating func index(ofEvent name: [UInt8]) -> Int32 {
@@ -50,15 +71,34 @@ struct IndexBuilder {
 
     private static func place(_ gram: UInt32) -> Int { Int(truncatingIfNeeded: AccessKey.gram(gram) >> 48) }
 
-    /// Files a step under a predicate, or under its event's name when there is none.
+    /// Files a step of an action under a condition (-1: under its event's name), with the conditions that it has besides.
+    ///
+    /// - Returns: whether this is the first step of its file, so that the file needs keys.
+    mutating func file(_ action: Int32, event: Int32, under condition: Int32, others: [Int32]) -> Bool {
+        let step = Filed(first: self.others.count, count: others.count, action: action)
+        self.others += others
+        let name = FileName(event: event, condition: condition)
+        if let number = fileNumbers[name] {
+            filed[Int(number)].append(step)
+            return false
+        }
+        fileNumbers[name] = Int32(fileNames.count)
+        fileNames.append(name)
+        filed.append([step])
+        return true
+    }
+
+    /// Adds the keys under which the last file is looked up.
     ///
     /// - Parameter slot: the property that the predicate is about; -1 where it is about elements.
-    mutating func file(_ step: Int32, event: Int32, slot: Int32, under predicate: AccessPredicate?) {
+    mutating func addKeys(event: Int32, slot: Int32, of predicate: AccessPredicate?) {
+        let file = Int32(fileNames.count - 1)
+        func scoped(_ key: UInt64) -> Key { Key(key: AccessKey.scoped(key, event), file: file) }
         var need = Need()
         switch predicate {
-        case nil: entries.append(Entry(key: AccessKey.scoped(AccessKey.key(.event, place: 0, 0), event), step: step))
-        case .keys(let keys, _, let looked)?:
-            for key in keys { entries.append(Entry(key: AccessKey.scoped(key, event), step: step)) }
+        case nil: keys.append(scoped(AccessKey.key(.event, place: 0, 0)))
+        case .keys(let found, _, let looked)?:
+            for key in found { keys.append(scoped(key)) }
             switch looked {
             case .equality: need.equalities = [slot]
             case .elements(let bits): need.elements = bits
@@ -68,7 +108,7 @@ struct IndexBuilder {
                 let rarest = set.min { frequency[Self.place($0)] < frequency[Self.place($1)] }!
                 let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest))
                 grams.append(key)
-                entries.append(Entry(key: AccessKey.scoped(key, event), step: step))
+                keys.append(scoped(key))
             }
             switch kind {
             case .gram, .loweredGram: need.grams = [Int64(slot) << 1 | (kind == .loweredGram ? 1 : 0)]
@@ -78,20 +118,75 @@ struct IndexBuilder {
         if event < 0 { anyNeed.merge(need) } else { needs[Int(event)].merge(need) }
     }
 
+    /// Lays the files out: steps with the same other conditions become one entry with several actions.
+    private func layOut() -> (
+        files: [PlanIndex.File], entries: [PlanIndex.Entry], conditions: [Int32], actions: [Int32]
+    ) {
+        var files: [PlanIndex.File] = []
+        var entries: [PlanIndex.Entry] = []
+        var conditions: [Int32] = []
+        var actions: [Int32] = []
+        files.reserveCapacity(fileNames.count)
+        actions.reserveCapacity(filed.count * 2)
+        for (name, steps) in zip(fileNames, filed) {
+            func list(_ step: Filed) -> ArraySlice<Int32> { others[step.first..<(step.first + step.count)] }
+            let ordered =
+                steps.count == 1
+                ? steps
+                : steps.sorted { one, two in
+                    if one.count != two.count { return one.count < two.count }
+                    for offset in 0..<one.count where others[one.first + offset] != others[two.first + offset] {
+                        return others[one.first + offset] < others[two.first + offset]
+                    }
+                    return one.action < two.action
+                }
+            let first = entries.count
+            var last: Filed?
+            for step in ordered {
+                if let last, list(last) == list(step) {
+                    // Two equal steps of one action are one.
+                    if actions.last == step.action { continue }
+                    entries[entries.count - 1].actionCount += 1
+                } else {
+                    entries.append(
+                        PlanIndex.Entry(
+                            firstCondition: UInt32(conditions.count),
+                            conditionCount: UInt32(step.count),
+                            firstAction: UInt32(actions.count),
+                            actionCount: 1
+                        )
+                    )
+                    conditions += list(step)
+                }
+                actions.append(step.action)
+                last = step
+            }
+            files.append(
+                PlanIndex.File(
+                    condition: name.condition,
+                    event: name.event,
+                    first: UInt32(first),
+                    count: UInt32(entries.count - first)
+                )
+            )
+        }
+        return (files, entries, conditions, actions)
+    }
+
     mutating func freeze() -> PlanIndex {
-        entries.sort { $0.key == $1.key ? $0.step < $1.step : $0.key < $1.key }
+        keys.sort { $0.key == $1.key ? $0.file < $1.file : $0.key < $1.key }
         var postings: [PlanIndex.Posting] = []
-        var steps: [Int32] = []
-        postings.reserveCapacity(entries.count)
-        steps.reserveCapacity(entries.count)
-        for entry in entries {
-            if let last = postings.indices.last, postings[last].key == entry.key {
-                if steps.last == entry.step { continue }
+        var lists: [Int32] = []
+        postings.reserveCapacity(keys.count)
+        lists.reserveCapacity(keys.count)
+        for key in keys {
+            if let last = postings.indices.last, postings[last].key == key.key {
+                if lists.last == key.file { continue }
                 postings[last].count += 1
             } else {
-                postings.append(PlanIndex.Posting(key: entry.key, first: UInt32(steps.count), count: 1))
+                postings.append(PlanIndex.Posting(key: key.key, first: UInt32(lists.count), count: 1))
             }
-            steps.append(entry.step)
+            lists.append(key.file)
         }
         let capacity = max(2, postings.count * 2).nextPowerOfTwo
         var table = [Int32](repeating: -1, count: capacity)
@@ -106,13 +201,13 @@ struct IndexBuilder {
             let bit = Int(truncatingIfNeeded: gram >> 40) & (filterWords * 64 - 1)
             filter[bit >> 6] |= 1 << UInt64(bit & 63)
         }
-        return assemble(postings, table, steps, filter)
+        return assemble(postings, table, lists, filter)
     }
 
     private func assemble(
         _ postings: [PlanIndex.Posting],
         _ table: [Int32],
-        _ steps: [Int32],
+        _ lists: [Int32],
         _ filter: [UInt64]
     ) -> PlanIndex {
         var pool: [UInt8] = []
@@ -142,6 +237,7 @@ struct IndexBuilder {
             profile.elements = need.elements
             profiles.append(profile)
         }
+        let laidOut = layOut()
         return PlanIndex(
             nameTable: Frozen(nameTable),
             names: Frozen(ranges),
@@ -151,7 +247,11 @@ struct IndexBuilder {
             gramPlaces: Frozen(gramPlaces),
             postings: Frozen(postings),
             table: Frozen(table),
-            steps: Frozen(steps),
+            filed: Frozen(lists),
+            files: Frozen(laidOut.files),
+            entries: Frozen(laidOut.entries),
+            conditions: Frozen(laidOut.conditions),
+            actions: Frozen(laidOut.actions),
             gramFilter: Frozen(filter)
         )
     }

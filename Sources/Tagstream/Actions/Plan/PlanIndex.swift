@@ -1,10 +1,31 @@
 /// Which steps are filed under which key, and what has to be looked at when an event comes.
 struct PlanIndex {
-    /// Steps that one key leads to: a range of ``steps``.
+    /// Files that one key leads to: a range of ``files``.
     struct Posting {
         var key: UInt64
         var first: UInt32
         var count: UInt32
+    }
+
+    /// Steps of one event name that are filed under one condition: it is evaluated once for all of them.
+    struct File {
+        /// The condition; -1 for steps that wait for their event only.
+        var condition: Int32
+        /// The event name's index; -1 for steps that take any.
+        var event: Int32
+        /// Into ``entries``.
+        var first: UInt32
+        var count: UInt32
+    }
+
+    /// Steps of a file that have the same other conditions, whatever actions they come from: those are evaluated once as well.
+    struct Entry {
+        /// Into ``conditions``; none for steps that have no other condition.
+        var firstCondition: UInt32
+        var conditionCount: UInt32
+        /// Into ``actions``.
+        var firstAction: UInt32
+        var actionCount: UInt32
     }
 
     /// What steps of one event name, and those of any, have to know of an event.
@@ -34,7 +55,13 @@ struct PlanIndex {
     /// Postings in the order of their keys, and where to find them by key.
     let postings: Frozen<Posting>
     let table: Frozen<Int32>
-    let steps: Frozen<Int32>
+    /// The numbers of the files that postings lead to, and the files.
+    let filed: Frozen<Int32>
+    let files: Frozen<File>
+    let entries: Frozen<Entry>
+    let conditions: Frozen<Int32>
+    /// The places of the actions that entries stand for.
+    let actions: Frozen<Int32>
     /// One bit for each gram's hash: most places of most texts end here.
     let gramFilter: Frozen<UInt64>
 
@@ -47,14 +74,18 @@ struct PlanIndex {
         gramPlaces.deallocate()
         postings.deallocate()
         table.deallocate()
-        steps.deallocate()
+        filed.deallocate()
+        files.deallocate()
+        entries.deallocate()
+        conditions.deallocate()
+        actions.deallocate()
         gramFilter.deallocate()
     }
 
     var byteCount: Int {
         nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes
-            + postings.bytes
-            + table.bytes + steps.bytes + gramFilter.bytes
+            + postings.bytes + table.bytes + filed.bytes + files.bytes + entries.bytes + conditions.bytes
+            + actions.bytes + gramFilter.bytes
     }
 
     /// The index of an event name; -1 for one that no step mentions.

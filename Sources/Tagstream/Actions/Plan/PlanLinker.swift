@@ -49,13 +49,14 @@ struct PlanLinker {
     mutating func link() {
         firstSteps.append(Int32(steps.count))
         for condition in conditions { if let access = condition.access { index.count(access) } }
-        for (step, filing) in filings.enumerated() {
-            if filing < 0 {
-                index.file(Int32(step), event: steps[step].event, slot: -1, under: nil)
-            } else {
-                let slot = builder.conditions[Int(filing)].slot
-                index.file(Int32(step), event: steps[step].event, slot: slot, under: conditions[Int(filing)].access)
-            }
+        for (number, filing) in filings.enumerated() {
+            let step = steps[number]
+            let others = stepConditions[Int(step.first)..<Int(step.first + step.count)].filter { $0 != filing }
+            let isNew = index.file(step.action, event: step.event, under: filing, others: others)
+            guard isNew else { continue }
+            let access = filing < 0 ? nil : conditions[Int(filing)].access
+            let slot = filing < 0 ? -1 : builder.conditions[Int(filing)].slot
+            index.addKeys(event: step.event, slot: slot, of: access)
         }
     }
 
