@@ -14,8 +14,10 @@ struct Compiling {
         values = trees.map { Array($0.jsonText.utf8) }
         let step = JSONTree.object([.init(key: "event", value: .string("a new event of one action"))])
         changed = Array(
-            JSONTree.object([.init(key: "id", value: .number(Int64(trees.count / 2))), .init(key: "steps", value: .array([step]))])
-                .jsonText.utf8
+            JSONTree.object([
+                .init(key: "id", value: .number(Int64(trees.count / 2))), .init(key: "steps", value: .array([step])),
+            ])
+            .jsonText.utf8
         )
     }
 
@@ -41,7 +43,9 @@ struct Compiling {
             return times.sorted()[rounds / 2]
         }
         let reading = milliseconds {
-            for (number, tree) in trees.enumerated() { _ = ActionDefinition.reading(tree, defaultID: Int64(number + 1)) }
+            for (number, tree) in trees.enumerated() {
+                _ = ActionDefinition.reading(tree, defaultID: Int64(number + 1))
+            }
         }
         let linking = milliseconds { held = ActionPlan.compile(definitions) }
         var whole = catalogue()

@@ -55,18 +55,26 @@ struct Main {
         }
         ways[2].way.run()
         let limit = Limit(inputs, rowBytes: ways[2].way.rowBytes / inputs.lines.count)
-        var variants = [Variant(name: "limit: simdjson on-demand, both layers, and a copy of the row", inputs, limit.run)]
+        var variants = [
+            Variant(name: "limit: simdjson on-demand, both layers, and a copy of the row", inputs, limit.run)
+        ]
         variants += ways.map { Variant(name: "whole way, \($0.name)", inputs, $0.way.run) }
         let results = measure(variants, rounds: 15)
-        print("\nThe whole way of \(inputs.lines.count) raw records of \(inputs.meanBytes) bytes, nanoseconds of CPU for each")
+        print(
+            "\nThe whole way of \(inputs.lines.count) raw records of \(inputs.meanBytes) bytes, nanoseconds of CPU for each"
+        )
         print(padded(""), " median  minimum  ÷ limit  ÷ first  allocations   matches")
         for (index, result) in results.enumerated() {
             let counts = index == 0 ? nil : ways[index - 1].way.counts
             precondition((counts?.deadLetters ?? 0) == 0, "inputs became dead letters")
             print(
-                padded(result.name), decimals(result.median, 0), decimals(result.minimum, 0),
-                decimals(result.minimum / results[0].minimum, 2), index == 0 ? decimals(nil, 2) : decimals(result.minimum / results[1].minimum, 2),
-                decimals(result.allocations, 3), counts.map { "   \($0.matches)" } ?? ""
+                padded(result.name),
+                decimals(result.median, 0),
+                decimals(result.minimum, 0),
+                decimals(result.minimum / results[0].minimum, 2),
+                index == 0 ? decimals(nil, 2) : decimals(result.minimum / results[1].minimum, 2),
+                decimals(result.allocations, 3),
+                counts.map { "   \($0.matches)" } ?? ""
             )
         }
     }
@@ -88,9 +96,15 @@ struct Main {
         for (index, result) in results.enumerated() {
             let matches = index == 0 ? 0 : Double(ways[index - 1].matches) / Double(inputs.lines.count)
             print(
-                padded(result.name), decimals(result.median, 0), decimals(result.minimum, 0),
-                "       ", decimals(result.minimum - results[0].minimum, 0),
-                "   ", decimals(result.allocations, 3), "     ", decimals(matches, 2)
+                padded(result.name),
+                decimals(result.median, 0),
+                decimals(result.minimum, 0),
+                "       ",
+                decimals(result.minimum - results[0].minimum, 0),
+                "   ",
+                decimals(result.allocations, 3),
+                "     ",
+                decimals(matches, 2)
             )
         }
     }

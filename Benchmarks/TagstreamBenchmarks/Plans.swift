@@ -22,7 +22,8 @@ struct ActionSet {
 
     /// Reads a file that holds a list of actions.
     static func trees(_ path: String) throws -> [JSONTree] {
-        guard case .array(let trees) = try JSONTree(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))) else {
+        guard case .array(let trees) = try JSONTree(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+        else {
             preconditionFailure("\(path): expected a list of actions")
         }
         return trees
@@ -57,7 +58,9 @@ struct ActionSet {
                 .init(key: "event", value: .string(events[number % 4])),
                 .init(key: "properties", value: .array([filter(number / 4), filter(number * 7 / 4 + 31)])),
             ])
-            return .object([.init(key: "id", value: .number(Int64(number + 1))), .init(key: "steps", value: .array([step]))])
+            return .object([
+                .init(key: "id", value: .number(Int64(number + 1))), .init(key: "steps", value: .array([step])),
+            ])
         }
         return ActionSet("nothing indexable, \(steps) steps", trees)
     }

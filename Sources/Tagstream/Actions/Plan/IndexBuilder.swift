@@ -195,20 +195,13 @@ struct IndexBuilder {
             while table[place] >= 0 { place = (place + 1) & (capacity - 1) }
             table[place] = Int32(index)
         }
-        let filterWords = max(16, min(8192, grams.count / 4)).nextPowerOfTwo
-        var filter = [UInt64](repeating: 0, count: filterWords)
-        for gram in grams {
-            let bit = Int(truncatingIfNeeded: gram >> 40) & (filterWords * 64 - 1)
-            filter[bit >> 6] |= 1 << UInt64(bit & 63)
-        }
-        return assemble(postings, table, lists, filter)
+        return assemble(postings, table, lists)
     }
 
     private func assemble(
         _ postings: [PlanIndex.Posting],
         _ table: [Int32],
-        _ lists: [Int32],
-        _ filter: [UInt64]
+        _ lists: [Int32]
     ) -> PlanIndex {
         var pool: [UInt8] = []
         var ranges: [PoolRange] = []
@@ -252,7 +245,8 @@ struct IndexBuilder {
             entries: Frozen(laidOut.entries),
             conditions: Frozen(laidOut.conditions),
             actions: Frozen(laidOut.actions),
-            gramFilter: Frozen(filter)
+            keyFilter: Frozen(PlanIndex.filter(postings.lazy.map(\.key))),
+            gramFilter: Frozen(PlanIndex.filter(grams))
         )
     }
 }

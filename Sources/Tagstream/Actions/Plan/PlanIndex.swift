@@ -62,6 +62,8 @@ struct PlanIndex {
     let conditions: Frozen<Int32>
     /// The places of the actions that entries stand for.
     let actions: Frozen<Int32>
+    /// One bit for each key's hash: most of what an event has ends here, in memory that stays in the nearest cache.
+    let keyFilter: Frozen<UInt64>
     /// One bit for each gram's hash: most places of most texts end here.
     let gramFilter: Frozen<UInt64>
 
@@ -79,13 +81,14 @@ struct PlanIndex {
         entries.deallocate()
         conditions.deallocate()
         actions.deallocate()
+        keyFilter.deallocate()
         gramFilter.deallocate()
     }
 
     var byteCount: Int {
         nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes
             + postings.bytes + table.bytes + filed.bytes + files.bytes + entries.bytes + conditions.bytes
-            + actions.bytes + gramFilter.bytes
+            + actions.bytes + keyFilter.bytes + gramFilter.bytes
     }
 
     /// The index of an event name; -1 for one that no step mentions.
@@ -110,6 +113,7 @@ struct PlanIndex {
     /// The posting of a key; -1 where nothing is filed under it.
     @inline(__always)
     func posting(_ key: UInt64) -> Int32 {
+        guard Self.mayContain(key, keyFilter) else { return -1 }
         let mask = table.count &- 1
         var place = Int(truncatingIfNeeded: key) & mask
         while true {
@@ -120,8 +124,22 @@ struct PlanIndex {
     }
 
     @inline(__always)
-    func mayContain(_ gram: UInt64) -> Bool {
-        let bit = Int(truncatingIfNeeded: gram >> 40) & (gramFilter.count &* 64 &- 1)
-        return gramFilter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    func mayContain(_ gram: UInt64) -> Bool { Self.mayContain(gram, gramFilter) }
+
+    @inline(__always)
+    private static func mayContain(_ key: UInt64, _ filter: Frozen<UInt64>) -> Bool {
+        let bit = Int(truncatingIfNeeded: key >> 40) & (filter.count &* 64 &- 1)
+        return filter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+
+    /// A filter for keys, with sixteen bits for each up to a size that the second cache holds.
+    static func filter(_ keys: some Collection<UInt64>) -> [UInt64] {
+        let words = max(16, min(8192, keys.count / 4)).nextPowerOfTwo
+        var filter = [UInt64](repeating: 0, count: words)
+        for key in keys {
+            let bit = Int(truncatingIfNeeded: key >> 40) & (words * 64 - 1)
+            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+        }
+        return filter
     }
 }
