@@ -41,7 +41,7 @@ def test_links_lead_somewhere(document):
             lost.append(link)
         elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8")):
             lost.append(link)
-    assert not lost
+    assert not lost, "\n".join(lost)
 
 
 @pytest.mark.parametrize("document", MARKDOWN)
@@ -52,7 +52,7 @@ def test_files_named_in_code_exist(document):
     for path in re.findall(rf"`((?:{folders})/[\w./+-]*)`", FENCE.sub("", read(document))):
         if not (ROOT / path).exists() and not ((ROOT / document).parent / path).exists():
             lost.append(path)
-    assert not lost
+    assert not lost, "\n".join(lost)
 
 
 def test_files_named_in_comments_of_the_sources_exist():
@@ -62,7 +62,7 @@ def test_files_named_in_comments_of_the_sources_exist():
             for named in re.findall(r"\b(?:docs|schemas|Examples|deploy)/[\w/-]+\.\w+", comment):
                 if not (ROOT / named).exists():
                     lost.append(f"{name(path)}: {named}")
-    assert not lost
+    assert not lost, "\n".join(lost)
 
 
 def commands(text):

@@ -151,8 +151,10 @@ def test_help_names_every_exit_code():
 
 
 def test_commands_name_their_exit_codes_out_of_these():
-    for command in subcommands():
-        codes = exit_codes(help_of(command))
+    commands = [(command,) for command in subcommands()]
+    commands += [(*command, below) for command in commands for below in subcommands(*command)]
+    for command in commands:
+        codes = exit_codes(help_of(*command))
         assert codes is None or codes <= exit_codes(help_of()), command
 
 
