@@ -23,7 +23,7 @@ struct Main {
     }
 
     static func snapshot(_ directory: String, _ actions: String) throws -> Snapshot {
-        Snapshot(epoch: 1, teams: [Team(id: 2, token: "", definitions: [], plan: ActionPlan())], onlyTeam: 0)
+        Snapshot(epoch: 1, teams: [Team(id: 2, token: "", plan: ActionPlan())], onlyTeam: 0)
     }
 
     static func wholeWay(_ inputs: Inputs, _ directory: String) throws {
