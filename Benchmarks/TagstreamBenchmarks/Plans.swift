@@ -34,7 +34,9 @@ struct ActionSet {
         Snapshot(epoch: 1, teams: [Team(id: 2, token: "", definitions: definitions, plan: plan)], onlyTeam: 0)
     }
 
-    /// Steps that no index can file under anything but their event's name: negations, comparisons and texts of three letters, on
+    /// Steps that no index can file under anything but the name of their event.
+    ///
+    /// They have negations, comparisons and texts of three letters, on
     /// the four events that occur most often. Each step has two of 4 × 75 conditions, as many people ask the same few things.
     static func unindexable(steps: Int) -> ActionSet {
         let events = ["$pageview", "$autocapture", "signed up", "order completed"]
