@@ -5,8 +5,9 @@
 -- README.md beside this folder tells what the server needs to know first (isolation level, partitions of old events).
 
 -- One row for every event. ClickHouse commits its offsets behind the insert, so after a crash it may read some records again; a replay
--- reads them again on purpose. Both give the same uuid, name, time and user, hence the same sorting key, and of rows with one
--- sorting key only the last catalogue's is kept. Until a merge has done that, FINAL does it for a query (queries.sql).
+-- reads them again on purpose. Both give the same uuid, name, day and user, hence the same sorting key, and of rows with one
+-- sorting key only the last catalogue's is kept. So does an SDK that sends an event twice. Until a merge has done that, FINAL does it
+-- for a query (queries.sql).
 CREATE TABLE IF NOT EXISTS events
 (
     -- Dates of this range are kept as they are sent: a client's clock may say 1969 and an import 1998.
