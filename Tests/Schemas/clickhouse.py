@@ -62,15 +62,21 @@ class Warehouse:
         self.run("DROP DATABASE IF EXISTS warehouse")
         self.run("CREATE DATABASE warehouse ENGINE = Atomic")
         self.run("USE warehouse")
+        # Formats' settings stand at a Kafka table; an ordinary one gets them with every insert. The engine skips unknown fields.
+        self.formats: dict[str, dict[str, object]] = {}
+        self.make()
+
+    def make(self) -> None:
+        """Runs both files."""
         for name in FILES:
             for statement in statements(name):
-                self.run(ordinary(statement) if is_kafka(statement) else statement)
-                # Formats' settings stand at the Kafka table; here they are the session's.
-                for key, value in settings(statement).items():
-                    if not key.startswith("kafka_"):
-                        self.run(f"SET {key} = '{value}'")
-        # The Kafka engine skips fields that its table does not name.
-        self.run("SET input_format_skip_unknown_fields = 1")
+                if not is_kafka(statement):
+                    self.run(statement)
+                    continue
+                self.run(ordinary(statement))
+                table = re.search(r"EXISTS (\w+)", statement)[1]
+                formats = {key: value for key, value in settings(statement).items() if not key.startswith("kafka_")}
+                self.formats[table] = formats | {"input_format_skip_unknown_fields": 1}
 
     def run(self, sql: str) -> None:
         self.session.query(sql)
@@ -82,10 +88,10 @@ class Warehouse:
         self.run("SET output_format_json_quote_64bit_integers = 0")
         return [json.loads(line) for line in str(self.session.query(sql, "JSONEachRow")).splitlines()]
 
-    def load(self, table: str, lines: list[str], partitions_limit: bool = True) -> None:
-        """Puts JSON rows into a table as the Kafka engine would: as one block."""
-        limit = "" if partitions_limit else " SETTINGS throw_on_max_partitions_per_insert_block = 0"
-        self.run(f"INSERT INTO {table}{limit} FORMAT JSONEachRow\n" + "\n".join(lines))
+    def load(self, queue: str, lines: list[str], **profile: object) -> None:
+        """Puts JSON rows into a queue as the Kafka engine would, as one block; a profile's settings may be added."""
+        chosen = ", ".join(f"{key} = '{value}'" for key, value in (self.formats[queue] | profile).items())
+        self.run(f"INSERT INTO {queue} SETTINGS {chosen} FORMAT JSONEachRow\n" + "\n".join(lines))
 
     def close(self) -> None:
         self.session.close()

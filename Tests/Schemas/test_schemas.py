@@ -151,3 +151,10 @@ def test_headers_become_one_object():
     twice = [("dlq_reason", b"no_token"), ("session_id", None), ("dlq_reason", b"ignored"), ("raw", b"\xff")]
     assert headers_object(twice) == {"dlq_reason": "ignored", "session_id": None, "raw": "\ufffd"}
     assert headers_object(None) == {}
+
+
+def test_keys_of_the_catalogue():
+    team, action = (schema(name)["$defs"]["key"] for name in ("catalogue_team", "catalogue_action"))
+    assert violations("team/2", team) == [] == violations("action/2/7", action)
+    for wrong in ("team/", "team/0", "team/2/7", "action/2", "team/x", " team/2"):
+        assert violations(wrong, team) and violations(wrong, action), wrong
