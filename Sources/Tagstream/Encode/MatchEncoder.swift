@@ -1,4 +1,4 @@
-/// Writes the records of `action_matches`: one for every (event, action), for cohort workers (schemas/action-match.json).
+/// Writes the records of `action_matches`: one for every (event, action), for cohort workers (schemas/action_match.schema.json).
 enum MatchEncoder {
     /// Where a match came from.
     enum Origin {
