@@ -53,7 +53,7 @@ struct IndexBuilder {
 
     /// The index of an event name, as ``FlatStep/event`` has it.
     mutating func index(ofEvent name: [UInt8], _ hash: UInt64) -> Int32 {
-        let (index, isNew) = nameTable.number(hash) { names[Int($0)] == name }
+        let (index, isNew) = nameTable.number(hash) { [names] in names[Int($0)] == name }
         if isNew {
             names.append(name)
             needs.append(Need())
@@ -77,7 +77,7 @@ struct IndexBuilder {
     /// - Returns: whether this is the first step of its file, so that the file needs keys.
     mutating func file(_ action: Int32, event: Int32, under filing: Int32, of conditions: ArraySlice<Int32>) -> Bool {
         let hash = UInt64(UInt32(bitPattern: event)) << 32 | UInt64(UInt32(bitPattern: filing))
-        let (number, isNew) = fileTable.number(hash &* 0x9E37_79B9_7F4A_7C15) {
+        let (number, isNew) = fileTable.number(hash &* 0x9E37_79B9_7F4A_7C15) { [files] in
             files[Int($0)].event == event && files[Int($0)].condition == filing
         }
         if isNew { files.append(FileName(event: event, condition: filing, last: -1, count: 0)) }

@@ -54,7 +54,7 @@ struct PlanLinker {
     }
 
     private mutating func number(of condition: Condition) -> Int32 {
-        let (number, isNew) = numbers.number(condition.hash) { found in
+        let (number, isNew) = numbers.number(condition.hash) { [conditions] found in
             let known = conditions[Int(found)]
             return known === condition || known.hash == condition.hash && known.identity == condition.identity
         }
