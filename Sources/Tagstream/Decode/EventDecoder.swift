@@ -5,6 +5,8 @@
 struct EventDecoder: ~Copyable {
     private let limits: EventLimits
     private var index = FieldIndex()
+    /// How many keys the documents beside the properties may still have.
+    private var keysLeft = 0
 
     init(limits: EventLimits) { self.limits = limits }
 
@@ -72,11 +74,11 @@ struct EventDecoder: ~Copyable {
             if !sawBoth { return try finish(parts, on: &bench) }
         } catch {
             // A flat event may carry a field called `data` that is any text: only the absence of `properties` makes it an envelope.
-            guard error.kind == .malformed else { throw error }
+            guard error.kind != .rewrite || isRewritten else { throw error }
             let first = error
             do throws(ScanFailure) {
                 let flat = try outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
-                guard flat.parts.properties.kind != .missing else { throw first }
+                guard flat.parts.properties.isSet else { throw first }
                 return try finish(flat.parts, on: &bench)
             } catch {
                 throw error.kind == .malformed ? first : error
@@ -110,6 +112,7 @@ struct EventDecoder: ~Copyable {
                 let opening = scanner.byte
                 if opening == 0x22, readsData, equals(name, "data") {
                     inner = EventParts()
+                    envelope.data = .missing
                     var nested = scanner.inEscapedSpace()
                     try event(&inner, &nested, onto: &bench.fields, &bench.scratch)
                     try scanner.close(nested)
@@ -132,8 +135,11 @@ struct EventDecoder: ~Copyable {
         scanner.skipBlanks()
         // A zero byte within the text stops the scanner as the sentinel does: only the position tells them apart.
         guard scanner.position == bench.bytes.count &- Self.sentinel else { throw scanner.unexpected() }
-        let sawBoth = sawData && envelope.properties.kind != .missing
+        // A later `data` that is no string supersedes the one that was.
+        sawData = sawData && envelope.data.kind == .missing
+        let sawBoth = sawData && envelope.properties.isSet
         if sawData, !sawBoth { envelope.complete(with: inner) }
+        envelope.keysLeft = scanner.keysLeft
         return (envelope, sawBoth)
     }
 
@@ -246,6 +252,9 @@ extension EventDecoder {
         guard parts.properties.kind == .object || !parts.properties.isSet else {
             throw ScanFailure(wrongTypeOf: "properties", parts.properties)
         }
+        // Of two fields of the same name the last counts: the tape may hold the fields of properties that a null has superseded.
+        if parts.properties.kind != .object { bench.fields.removeAll() }
+        keysLeft = parts.keysLeft
         decoded.propertiesObject = parts.properties
         decoded.event.properties = Section(first: 0, count: Int32(truncatingIfNeeded: bench.fields.count))
         var duplicates = index.mark(
@@ -331,11 +340,17 @@ extension EventDecoder {
     }
 
     /// Appends an object's fields to the tape; returns the object's range in escaped space.
-    private func scan(_ value: Value, _ name: StaticString, onto bench: inout Workbench) throws(ScanFailure) -> Value {
+    ///
+    /// The keys of an object of escaped space were counted when it was passed over; those of a text are counted here.
+    private mutating func scan(
+        _ value: Value,
+        _ name: StaticString,
+        onto bench: inout Workbench
+    ) throws(ScanFailure) -> Value {
         var scanner = Scanner<EscapedSpace>(
             bench.bytes.base,
             at: Int(value.offset),
-            keysLeft: limits.keys,
+            keysLeft: value.kind == .string ? keysLeft : limits.keys,
             keyBytes: limits.keyBytes
         )
         switch (value.kind, value.flags.contains(.plain)) {
@@ -353,6 +368,7 @@ extension EventDecoder {
             let end = scanner.position
             scanner.skipBlanks()
             guard scanner.position == Int(value.offset &+ value.length) else { throw scanner.unexpected() }
+            keysLeft = scanner.keysLeft
             return .object(start..<end)
         default: throw ScanFailure(wrongTypeOf: name, value)
         }
