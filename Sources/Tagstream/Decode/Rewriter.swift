@@ -20,14 +20,7 @@ import Darwin
 struct Rewriter: ~Copyable {
     /// The top-level fields whose content is JSON of its own.
     private static func isDocument(_ key: UnsafeRawBufferPointer) -> Bool {
-        switch key.count {
-        case 4: equals(key, "data") || equals(key, "$set")
-        case 6: equals(key, "$unset")
-        case 9: equals(key, "$set_once")
-        case 10: equals(key, "properties")
-        case 17: key.last == 0x73  // person_properties, group0_properties …: their names are checked by the decoder
-        default: false
-        }
+        equals(key, "data") || EventDecoder.isDocument(key)
     }
 
     /// Rewrites `source`, a range of the workbench's bytes, behind the bytes in use; returns where the new text begins.

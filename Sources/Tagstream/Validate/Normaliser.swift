@@ -56,9 +56,14 @@ enum Normaliser {
     private static func lowerCaseSession(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         let index = decoded.special.sessionID
         guard index >= 0 else { return }
-        let value = bench.fields[Int(index)].value
+        var value = bench.fields[Int(index)].value
+        if value.kind == .string, value.flags.contains(.escaped) {
+            bench.scratch.removeAll()
+            value = bench.appendString(bench.text(ofStringAt: value))
+        }
         guard value.kind == .string, value.length == UUIDText.length else { return }
         let check = UUIDText.check(bench.bytes.base + Int(value.offset))
+        // A UUID that is in lower case already stays as it is written.
         guard check.isValid, check.hasUpperCase else { return }
         bench.addProperty("$session_id", bench.appendLowerCased(value))
         remove(index, &decoded, on: bench)
