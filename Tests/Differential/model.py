@@ -149,6 +149,12 @@ def depth(value):
     return 0
 
 
+def has_doubles(value):
+    if isinstance(value, Object):
+        return bool(value.doubles) or any(map(has_doubles, value.values()))
+    return isinstance(value, list) and any(map(has_doubles, value))
+
+
 def faults_of_text(text):
     """Limits that a broken text may break before it is found to be broken."""
     reasons = set()
@@ -479,7 +485,9 @@ def process(record, index, teams, topic="file", partition=0):
     if not is_set(distinct_id):
         raise Dead("missing_distinct_id")
     distinct_id = text_of(distinct_id)
-    if isinstance(distinct_id, JSONText) and len(json.dumps(distinct_id.value)) > 150:
+    if isinstance(distinct_id, JSONText) and (
+        len(json.dumps(distinct_id.value)) > 150 or has_doubles(distinct_id.value)
+    ):
         raise Open
     if isinstance(distinct_id, str):
         if not any(character > " " for character in distinct_id):

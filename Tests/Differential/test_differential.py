@@ -63,6 +63,7 @@ CASES = [
     ("a group that hides its name", r'{"token":"phc_one","event":"e","distinct_id":"d","properties":{"$process_person_profile":false,"$group\u005f0":"g"}}'),
     ("a uuid with escapes", r'{"token":"phc_one","event":"e","distinct_id":"d","uuid":"\u0030190F3C1-8a52-7cc1-9f3e-2b0f6a1d4e77"}'),
     ("dates with escapes", r'{"token":"phc_one","event":"e","distinct_id":"d","timestamp":"2025\/09\/01 10:00","now":"2025-09-01T10:00:00\u005a"}'),
+    ("an offset with escapes", r'{"token":"phc_one","event":"e","distinct_id":"d","offset":"\u003007","now":"2025-09-01T10:00:00Z"}'),
     ("a now that cannot be printed", '{"token":"phc_one","event":"e","distinct_id":"d","now":"9999-12-31T23:59:59-01:00","offset":5}'),
     ("a person's id that is none", '{"token":"phc_one","event":"e","distinct_id":"d","person_id":"' + "p" * 201 + '"}'),
     ("keys over the limit in two documents", '{"token":"phc_one","event":"e","distinct_id":"d","properties":{' + ",".join(f'"a{n}":1' for n in range(3000)) + '},"$set":{' + ",".join(f'"b{n}":1' for n in range(3000)) + "}}"),

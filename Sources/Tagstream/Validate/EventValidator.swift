@@ -176,7 +176,7 @@ struct EventValidator {
                     instant = client - (sent - now)
                 }
             }
-            if let offset = milliseconds(decoded.offset, bench) { instant = now - offset * 1000 }
+            if let offset = milliseconds(decoded.offset, &bench) { instant = now - offset * 1000 }
             // Offline, where a record has no time of its own, there is no "now" to be ahead of.
             let knowsNow = captured != nil || record.timestamp >= 0
             if knowsNow, instant - now > 23 * 3600 * Timestamp.second { instant = now }
@@ -200,16 +200,17 @@ struct EventValidator {
     private func printable(_ instant: Int64) -> Int64? { Timestamp.isPrintable(instant) ? instant : nil }
 
     /// `offset`: a number of milliseconds or the text of one; fractions are cut, and what is absurd counts as absent.
-    private func milliseconds(_ value: Value, _ bench: borrowing Workbench) -> Int64? {
+    private func milliseconds(_ value: Value, _ bench: inout Workbench) -> Int64? {
         guard value.kind == .number || value.kind == .string, value.length > 0 else { return nil }
         var number: Int64 = 0
-        var digits = bench.written(value)[...]
+        let text = bench.text(ofStringAt: value)
+        var digits = text[...]
         let isNegative = digits.first == 0x2D
         if isNegative { digits = digits.dropFirst() }
         guard let first = digits.first, isDigit(first) else { return nil }
         for byte in digits {
             guard isDigit(byte) else {
-                guard isJSONNumber(bench.written(value)), byte == 0x2E, !digits.contains(where: { $0 | 0x20 == 0x65 })
+                guard isJSONNumber(text), byte == 0x2E, !digits.contains(where: { $0 | 0x20 == 0x65 })
                 else { return nil }
                 break
             }
