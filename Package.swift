@@ -64,11 +64,11 @@ let package = Package(
 
         .target(
             name: "TestKit",
-            dependencies: ["Tagstream", "Worker"],
+            dependencies: ["Kafka", "Tagstream", "Worker"],
             path: "Tests/TestKit",
             swiftSettings: settings
         ),
-        .testTarget(name: "KafkaTests", dependencies: ["Kafka"], swiftSettings: settings),
+        .testTarget(name: "KafkaTests", dependencies: ["CLibrdkafka", "Kafka", "TestKit"], swiftSettings: settings),
         .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
