@@ -68,7 +68,7 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: settings
         ),
-        .testTarget(name: "KafkaTests", dependencies: ["CLibrdkafka", "Kafka", "TestKit"], swiftSettings: settings),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka"], swiftSettings: settings),
         .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
