@@ -20,6 +20,9 @@ public struct ActionDefinition: Sendable {
     /// What the action may cost for one event, in the units of ``ActionCost``.
     public let cost: Int
 
+    /// The longest definition in bytes of JSON: with its key it fits into Kafka's default of a megabyte for a record.
+    public static let maximumLength = 900_000
+
     /// The steps; any one of them makes the action match.
     let steps: [Step]
 

@@ -43,7 +43,7 @@ final class Pattern: @unchecked Sendable {
                 ? "its program is larger than RE2's budget of \(Self.budget >> 20) MiB"
                 : "RE2: " + String(cString: error)
             tagstream_re2_destroy(created)
-            if !isTooLarge || budget == Self.budget { return .failure(PatternFailure(message: message)) }
+            if !isTooLarge || budget == Self.budget { return .failure(PatternFailure(message: message, isTooLarge: isTooLarge)) }
         }
         return .failure(PatternFailure(message: "RE2: out of memory"))
     }
@@ -52,4 +52,6 @@ final class Pattern: @unchecked Sendable {
 /// Why a pattern was refused.
 struct PatternFailure: Error {
     let message: String
+    /// Whether its program is beyond RE2's budget.
+    var isTooLarge = false
 }
