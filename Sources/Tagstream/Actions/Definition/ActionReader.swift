@@ -2,6 +2,7 @@
 struct ActionReader {
     private let defaultID: Int64?
     private var actionID: Int64?
+    private var teamID: Int64?
     private var actionName = ""
     private(set) var refusals: [Refusal] = []
     private(set) var warnings: [ActionWarning] = []
@@ -20,6 +21,7 @@ struct ActionReader {
         }
         actionName = tree["name"]?.text ?? ""
         actionID = tree["id"]?.integer ?? defaultID
+        teamID = tree["team_id"]?.integer
         // A deletion is written as a tombstone, so its own length does not matter.
         if case .bool(true) = tree["deleted"] ?? .null { return deletion(tree) }
 
@@ -137,8 +139,9 @@ struct ActionReader {
                 refuse("", .shape, item, "an object")
                 continue
             }
+            let before = refusals.count
             steps.append(ActionDefinition.Step(conditions: conditions(of: item, members)))
-            if steps.last?.conditions.isEmpty == true { warn("", .noConditions) }
+            if steps.last?.conditions.isEmpty == true, refusals.count == before { warn("", .noConditions) }
         }
         step = nil
         return steps
@@ -204,7 +207,9 @@ struct ActionReader {
             if other.text?.isEmpty == true { return [] }
             var suggestion: String?
             if case .object = other {
-                suggestion = other["values"] == nil ? "put the filter into a list: [{…}]" : "write the filters as one flat list"
+                suggestion =
+                    other["values"] == nil
+                    ? "put the filter into a list: [{…}]" : "write the filters as one flat list"
             }
             refuse("properties", .shape, other, "a list of filters", suggestion: suggestion)
             return []
@@ -244,8 +249,8 @@ struct ActionReader {
     ) -> TextTest? {
         let written = text(field, of: step)
         let modeField = field + "_matching"
-        let mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
-        guard ["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) else {
+        var mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
+        if !["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) {
             let nearest = Spelling.nearest(to: mode, among: ["contains", "exact", "regex"])
             refuse(
                 modeField,
@@ -254,7 +259,9 @@ struct ActionReader {
                 "contains, exact or regex",
                 suggestion: nearest.map { "write \"\($0)\"" }
             )
-            return nil
+            // Refused already; the text is checked as if the obvious had been written.
+            guard let nearest else { return nil }
+            mode = nearest
         }
         guard let written else { return nil }
         let bytes = Array(written.utf8)
@@ -326,7 +333,8 @@ struct ActionReader {
                     reason: .tooMany,
                     found: "wrong in more places than these",
                     expected: "at most \(Refusal.largestCount) mistakes at once",
-                    suggestion: nil
+                    suggestion: nil,
+                    teamID: teamID
                 )
             )
             return
@@ -340,7 +348,8 @@ struct ActionReader {
                 reason: reason,
                 found: found?.jsonText ?? "",
                 expected: expected,
-                suggestion: suggestion
+                suggestion: suggestion,
+                teamID: teamID
             )
         )
     }

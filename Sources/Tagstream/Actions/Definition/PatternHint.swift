@@ -22,7 +22,9 @@ enum PatternHint {
     private static func brackets(_ pattern: [UInt8]) -> String? {
         guard let first = pattern.first else { return nil }
         if first == 0x2A { return "write .* for any text, or \\* for an asterisk" }
-        if first == 0x3F || first == 0x2B { return "write \\\(Character(Unicode.Scalar(first))) for the character itself" }
+        if first == 0x3F || first == 0x2B {
+            return "write \\\(Character(Unicode.Scalar(first))) for the character itself"
+        }
         func count(_ sign: UInt8) -> Int {
             var isEscaped = false
             return pattern.reduce(0) { sum, byte in

@@ -55,6 +55,8 @@ public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The action's id; nil where it has none that can be read.
     public var actionID: Int64?
+    /// The action's team, where the definition says it.
+    public var teamID: Int64?
     /// The action's name, as far as it can be read.
     public var actionName: String
     /// The step's number, counted from 1; nil when the mistake is the whole action's.
@@ -70,6 +72,29 @@ public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the author may have meant, where that is obvious.
     public var suggestion: String?
 
+    /// Makes a refusal.
+    public init(
+        actionID: Int64?,
+        actionName: String,
+        step: Int?,
+        field: String,
+        reason: Reason,
+        found: String,
+        expected: String,
+        suggestion: String?,
+        teamID: Int64? = nil
+    ) {
+        self.actionID = actionID
+        self.teamID = teamID
+        self.actionName = actionName
+        self.step = step
+        self.field = field
+        self.reason = reason
+        self.found = found
+        self.expected = expected
+        self.suggestion = suggestion
+    }
+
     /// One sentence: `action "signup" step 2: url_matching is "Contains", expected contains, exact or regex. Hint: write "contains"`.
     ///
     /// On one line and without control characters, whatever the definition contains; long texts are shortened.
@@ -84,16 +109,17 @@ public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
         return Printable.text(message)
     }
 
-    /// The same for programs: `action`, `name`, `step`, `field`, `reason`, `found`, `expected`, `suggestion`, `message`.
+    /// The same for programs: `team`, `action`, `name`, `step`, `field`, `reason`, `found`, `expected`, `suggestion`, `message`.
     public var json: JSONTree {
         JSONTree.object(
-            ActionLabel(id: actionID, name: actionName).members(step: step, field: field) + [
-                .init(key: "reason", value: .string(reason.rawValue)),
-                .init(key: "found", value: found.isEmpty ? .null : .string(Printable.shortened(found, to: 1000))),
-                .init(key: "expected", value: .string(expected)),
-                .init(key: "suggestion", value: suggestion.map { .string($0) } ?? .null),
-                .init(key: "message", value: .string(description)),
-            ]
+            [.init(key: "team", value: teamID.map { .number($0) } ?? .null)]
+                + ActionLabel(id: actionID, name: actionName).members(step: step, field: field) + [
+                    .init(key: "reason", value: .string(reason.rawValue)),
+                    .init(key: "found", value: found.isEmpty ? .null : .string(Printable.shortened(found, to: 1000))),
+                    .init(key: "expected", value: .string(expected)),
+                    .init(key: "suggestion", value: suggestion.map { .string($0) } ?? .null),
+                    .init(key: "message", value: .string(description)),
+                ]
         )
     }
 }
@@ -119,10 +145,10 @@ private struct ActionLabel: CustomStringConvertible {
 }
 
 /// Texts of definitions on their way to a terminal or a log.
-enum Printable {
+public enum Printable {
     /// The text with everything that a terminal would act on written as an escape: a name must not be able to hide a message, or
     /// to write a second one.
-    static func text(_ text: String) -> String {
+    public static func text(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isActive) else { return text }
         var out = ""
         for scalar in text.unicodeScalars {
@@ -146,7 +172,7 @@ enum Printable {
     /// The beginning of a text that is longer than so many bytes, and how long it is.
     ///
     /// Counted in scalars: a single character may have any number of them.
-    static func shortened(_ text: String, to limit: Int) -> String {
+    public static func shortened(_ text: String, to limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
         var beginning = ""
         beginning.unicodeScalars.append(contentsOf: text.unicodeScalars.prefix(limit * 5 / 6))
@@ -218,23 +244,24 @@ public struct ActionWarning: Sendable, Equatable, CustomStringConvertible {
 
     private var sentence: String {
         let field = Printable.shortened(field, to: 120)
+        let different = "\(field) may count differently:"
         return switch reason {
         case .noConditions: "no conditions, so it matches every event of the team"
         case .unknownKey: "the key \"\(field)\" means nothing here; it is kept"
         case .dropped: "\(field) is dropped: the event carries no elements, and PostHog ignores the condition"
         case .elementsOutsideAutocapture:
-            "\(field) may count differently: PostHog ignores it for events other than $autocapture, Tagstream evaluates it"
-        case .withoutSteps: "\(field) may count differently: without steps PostHog matches every event, Tagstream refuses it"
+            "\(different) PostHog ignores it for events other than $autocapture, Tagstream evaluates it"
+        case .withoutSteps: "\(different) without steps PostHog matches every event, Tagstream refuses it"
         case .textNull:
-            "\(field) may count differently: PostHog takes a property that is not set for the text \"null\", Tagstream does not"
-        case .missingNumber: "\(field) may count differently: PostHog takes a number that is not set for 0, Tagstream does not"
+            "\(different) PostHog takes a property that is not set for the text \"null\", Tagstream does not"
+        case .missingNumber: "\(different) PostHog takes a number that is not set for 0, Tagstream does not"
         case .namePrefix:
-            "\(field) may count differently: PostHog also finds a tag or class at the beginning of a longer one, Tagstream does not"
+            "\(different) PostHog also finds a tag or class at the beginning of a longer one, Tagstream does not"
         case .behindAttribute:
-            "\(field) may count differently: PostHog drops what stands behind an attribute selector, Tagstream evaluates it"
-        case .semverEqual: "\(field) may count differently: semver_eq is never true in PostHog"
+            "\(different) PostHog drops what stands behind an attribute selector, Tagstream evaluates it"
+        case .semverEqual: "\(different) semver_eq is never true in PostHog"
         case .relativeDate:
-            "\(field) may count differently: PostHog resolves a relative date when the action is saved, Tagstream for every event"
+            "\(different) PostHog resolves a relative date when the action is saved, Tagstream for every event"
         }
     }
 }

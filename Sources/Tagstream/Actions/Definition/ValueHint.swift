@@ -25,7 +25,8 @@ enum ValueHint {
     /// The version with the parts that are missing, or without the sign before it.
     static func version(_ value: JSONTree) -> String? {
         if case .number(_, let text) = value { return padded(text).map { "write \"\($0)\" in quotes" } }
-        guard let text = value.text?.prefix(40), let padded = padded(String(text.drop { "^~=<>v ".contains($0) })) else {
+        guard let text = value.text?.prefix(40), let padded = padded(String(text.drop { "^~=<>v ".contains($0) }))
+        else {
             return nil
         }
         return "write \"\(padded)\""
