@@ -79,7 +79,7 @@ public struct Catalogue: Sendable {
             return quarantine(
                 text,
                 offset,
-                ["the record key is \"\(text.prefix(80))\", expected team/ID or action/TEAM/ID"]
+                ["the record key is \"\(Printable.shortened(text, to: 100))\", expected team/ID or action/TEAM/ID"]
             )
         }
         guard let value, !value.isEmpty else {
@@ -237,16 +237,13 @@ public struct Catalogue: Sendable {
                 if id != cause { consequences.append(.changed(key)) }
                 continue
             }
-            let name = entry.definition.name.isEmpty ? "\(id)" : "\"\(entry.definition.name)\""
-            let room = quota(ofTeam: team) - (budgets[team]?.used ?? 0) + (entry.inForce?.cost ?? 0)
-            let change = quarantine(
-                key.description,
-                entry.offset,
-                [
-                    "action \(name): its cost is \(entry.definition.cost) units, expected at most \(max(0, room)), which is what "
-                        + "team \(team) has left of its quota of \(quota(ofTeam: team))"
-                ]
-            )
+            let name =
+                entry.definition.name.isEmpty ? "\(id)" : "\"\(Printable.shortened(entry.definition.name, to: 100))\""
+            // No number that other entries may change: the reasons stay those of this entry.
+            let reason =
+                "action \(name): its cost is \(entry.definition.cost) units, expected no more than the actions before it leave of the "
+                + "quota of team \(team)"
+            let change = quarantine(key.description, entry.offset, [reason])
             if id != cause { consequences.append(change) }
         }
     }
@@ -266,7 +263,7 @@ public struct Catalogue: Sendable {
     }
 
     private mutating func quarantine(_ key: String, _ offset: Int64, _ reasons: [String]) -> Change {
-        let entry = Quarantined(key: key, offset: offset, reasons: reasons)
+        let entry = Quarantined(key: key, offset: offset, reasons: reasons.map(Printable.text))
         quarantined[key] = entry
         return .quarantined(entry)
     }

@@ -4,7 +4,7 @@ public enum PostHogExport {
     ///
     /// Conditions on elements of `$pageview`, `$pageleave` and `$screen` are dropped with a warning: these events carry no elements,
     /// and PostHog's interface leaves such conditions behind when somebody changes a step's event. Everything else is read as it is
-    /// written, and each place where PostHog counts differently (docs/actions.md) gives one warning.
+    /// written, and each place where PostHog counts differently (docs/publishing.md) gives one warning.
     public static func reading(_ tree: JSONTree, defaultID: Int64? = nil) -> ActionReading {
         let id = tree["id"]?.integer ?? defaultID
         let name = tree["name"]?.text ?? ""
