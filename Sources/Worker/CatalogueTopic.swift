@@ -35,7 +35,7 @@ public struct CatalogueReader: ~Copyable {
         self.consumer = consume consumer
     }
 
-    /// Reads what is there; returns what became of each entry, in order, and whether the topic's end was reached.
+    /// Reads what is there; returns what became of each entry and of others because of it, in order, and whether the topic's end was reached.
     public mutating func read(timeout milliseconds: Int32) throws(KafkaError) -> (
         changes: [Catalogue.Change], isAtEnd: Bool
     ) {
@@ -47,6 +47,7 @@ public struct CatalogueReader: ~Copyable {
             changes.append(
                 catalogue.apply(key: record.key.map(Array.init), value: record.value.map(Array.init), at: record.offset)
             )
+            changes += catalogue.takeConsequences()
         }
         return (changes, !messages.ends.isEmpty)
     }

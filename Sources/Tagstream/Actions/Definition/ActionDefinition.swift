@@ -22,6 +22,12 @@ public final class ActionDefinition: Sendable {
     /// What the action may cost for one event, in the units of ``ActionCost``.
     public let cost: Int
 
+    /// How many steps there are.
+    public var stepCount: Int { steps.count }
+
+    /// The longest definition in bytes of JSON: with its key it fits into Kafka's default of a megabyte for a record.
+    public static let maximumLength = 900_000
+
     /// The steps; any one of them makes the action match.
     let steps: [Step]
     /// The same, as plans are linked from them.
