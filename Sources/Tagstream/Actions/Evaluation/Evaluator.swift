@@ -12,6 +12,16 @@ enum Outcome: UInt8 {
         guard isNegated, self != .failed else { return self }
         return self == .isTrue ? .isFalse : .isTrue
     }
+
+    /// What came of both: false wins, then a failure.
+    func and(_ other: Outcome) -> Outcome {
+        self == .isFalse || other == .isFalse ? .isFalse : self == .failed || other == .failed ? .failed : .isTrue
+    }
+
+    /// What came of either: true wins, then a failure.
+    func or(_ other: Outcome) -> Outcome {
+        self == .isTrue || other == .isTrue ? .isTrue : self == .failed || other == .failed ? .failed : .isFalse
+    }
 }
 
 /// Evaluates conditions of one event: the only place where their meaning is written down.
