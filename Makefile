@@ -17,8 +17,6 @@ export TAGSTREAM_BINARY
 ARGS ?=
 # The Python suites, in the order of what they cost. Each is a process of its own: make test-python SUITES=Checks
 SUITES ?= Checks Deploy Schemas Differential EndToEnd
-# How many records `make bench` generates.
-EVENTS ?= 10000
 
 .PHONY: help
 help: ## this list
@@ -53,9 +51,9 @@ test-python: ## the Python suites against TAGSTREAM_BINARY (SUITES="Checks Deplo
 # The benchmarks have targets and C libraries of their own, so they get a folder of their own: switching TAGSTREAM_BENCHMARKS on
 # and off in one folder would build the package anew each time.
 .PHONY: bench
-bench: ## generate inputs, build and run the benchmarks (EVENTS=10000)
+bench: ## prepare inputs, build and run the benchmarks (ARGS="match")
 	@scripts/setup build bench
-	python3 Benchmarks/generate.py .build-bench/inputs $(EVENTS)
+	Benchmarks/prepare .build-bench/inputs
 	TAGSTREAM_BENCHMARKS=1 swift run -c release --scratch-path .build-bench TagstreamBenchmarks .build-bench/inputs $(ARGS)
 
 .PHONY: lint
