@@ -97,9 +97,10 @@ struct Finding {
             if kind == .number || kind == .string && isBesideNumber { readNumber(subject, &evaluator) }
         case .gt, .gte, .lt, .lte, .between:
             readNumber(subject, &evaluator)
-            if !isNumber, kind == .string, comparison.meaning != .between {
-                conversion = "compared as text, byte by byte"
+            let isBesideText = comparison.operands.contains {
+                if case .text(let text) = $0 { NumberText.parse(text) == nil } else { false }
             }
+            if !isNumber, kind == .string, isBesideText { conversion = "compared as text, byte by byte" }
         case .dateExact, .dateBefore, .dateAfter:
             guard kind == .string else { return }
             let instant = Array(evaluator.text(subject)).withUnsafeBytes { DateText.parse($0) }
