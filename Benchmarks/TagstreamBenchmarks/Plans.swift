@@ -31,7 +31,7 @@ struct ActionSet {
 
     /// One tenant with these actions, whatever an event's token is.
     var snapshot: Snapshot {
-        Snapshot(epoch: 1, teams: [Team(id: 2, token: "", definitions: definitions, plan: plan)], onlyTeam: 0)
+        Snapshot(epoch: 1, teams: [Team(id: 2, token: "", plan: plan)], onlyTeam: 0)
     }
 
     /// Steps that no index can file under anything but the name of their event.
