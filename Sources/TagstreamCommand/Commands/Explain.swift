@@ -11,8 +11,8 @@ struct Explain: AsyncParsableCommand {
             what was compared, the verdict, and near misses such as another case or a slash at the end. Actions that match come \
             first. An event is a raw record as a gateway writes it, a flat event, or a stored row.
 
-              tagstream explain --action Examples/actions.yaml --id 6 --event Examples/raw_events.jsonl --line 21
-              tagstream explain --action signup.json --event events_raw/3/918273 --brokers localhost:9092 --json
+              tagstream explain --action A.yaml --id 6 --event E.jsonl --line 58
+              tagstream explain --action A.yaml --event events_raw/3/42 --brokers HOST:PORT
 
             Exit codes: 0 explained, whether or not something matches; 1 an action is refused; 2 wrong use, or no event there; 3 \
             Kafka cannot be used.

@@ -43,25 +43,25 @@ enum EventSource: Equatable {
         var taken: [UInt8]?
         var events = 0
         var lastLine = 0
-        try file.forEachLine(
-            { number, line in
-                lastLine = number
-                events += 1
-                if let wanted {
-                    if number == wanted { taken = Array(line) }
-                    return
-                }
-                if all.count + line.count > documentLimit {
-                    // One line may be longer; what is a single event is for the decoder's limits to say.
-                    if events > 1 { throw severalEvents(path) }
+        do {
+            try file.forEachLine(
+                { number, line in
+                    lastLine = number
+                    events += 1
+                    if let wanted, number != wanted { return }
+                    if wanted == nil, all.count + line.count <= documentLimit {
+                        all += line
+                        all.append(0x0A)
+                        return
+                    }
+                    // A single line may be longer than that; its length is for the decoder's limits to judge.
+                    if events > 1, wanted == nil { throw severalEvents(path) }
                     taken = Array(line)
-                    return
-                }
-                all += line
-                all.append(0x0A)
-            },
-            release: {}
-        )
+                    throw LineTaken()
+                },
+                release: {}
+            )
+        } catch is LineTaken {}
         if let taken { return Found(bytes: taken, timestamp: -1) }
         if let wanted {
             throw Failure(.usage, "\"\(path)\" has no event in line \(wanted), expected a line from 1 to \(lastLine)")
@@ -70,6 +70,9 @@ enum EventSource: Equatable {
         if events > 1, (try? JSONTree(parsing: all)) == nil { throw severalEvents(path) }
         return Found(bytes: all, timestamp: -1)
     }
+
+    /// Ends the reading of a file whose rest is of no interest.
+    private struct LineTaken: Error {}
 
     private static func severalEvents(_ path: String) -> Failure {
         Failure(.usage, "\"\(path)\" has more than one line, expected one event. Hint: --line 1 takes the first")

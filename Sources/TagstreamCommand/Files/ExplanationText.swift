@@ -22,7 +22,7 @@ struct ExplanationText {
     func lines(_ explanation: Explanation, caveat: String? = nil) -> [String] {
         let name = explanation.name.isEmpty ? "" : " \(JSONTree.string(explanation.name).jsonText)"
         var lines = ["\(mark(explanation.verdict)) action \(explanation.id)\(name) \(summary(explanation))"]
-        if let caveat { lines.append("    but \(caveat)") }
+        if let caveat { lines.append("    note: \(caveat)") }
         for (number, step) in explanation.steps.enumerated() {
             let isEmpty = step.conditions.isEmpty
             lines.append(
@@ -69,6 +69,7 @@ struct ExplanationText {
 
     /// Whether what was found is just what was expected.
     private func saysNothing(_ condition: ConditionExplanation) -> Bool {
+        if condition.operatorName == "is_not_set", condition.found == .notSet { return true }
         guard condition.verdict == .yes, case .value(_, let text) = condition.found else { return false }
         return condition.expected?.text?.utf8.elementsEqual(text.utf8) == true
     }

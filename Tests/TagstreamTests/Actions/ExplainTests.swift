@@ -236,6 +236,29 @@ struct ExplainTests {
         #expect(try filter(#""operator": "is_not", "value": "Free""#, #""Free""#).notes.isEmpty)
     }
 
+    @Test("says nothing where there is nothing to say")
+    func noNotes() throws {
+        #expect(try filter(#""operator": "icontains", "value": " ""#, #""x""#).notes.map(\.kind) == [])
+        #expect(try filter(#""operator": "icontains", "value": "x""#, #""""#).notes.map(\.kind) == [])
+        #expect(try filter(#""operator": "regex", "value": "^x$""#, #""""#).notes.map(\.kind) == [])
+        #expect(try filter(#""value": "x""#, #""y""#).notes.map(\.kind) == [])
+        let list = try only(
+            #"[{"properties": [{"key": "$exception_types", "value": "A"}]}]"#,
+            #"{"event": "e", "properties": {"$exception_types": ["B"]}}"#
+        )
+        #expect(list.notes.isEmpty)
+    }
+
+    @Test("tells what a relative date is for this event")
+    func relativeDateOfEvent() throws {
+        let condition = try only(
+            #"[{"properties": [{"key": "p", "operator": "is_date_after", "value": "-7d"}]}]"#,
+            #"{"event": "e", "timestamp": "2026-01-15T12:00:00Z", "properties": {"p": "2026-01-08"}}"#
+        )
+        #expect(condition.compared == "2026-01-08 00:00:00.000")
+        #expect(condition.conversion == "read as a date, UTC, the expected one is 2026-01-08 12:00:00.000")
+    }
+
     @Test("of a relative date without a time to count from says so")
     func relativeDates() throws {
         let condition = try filter(#""operator": "is_date_after", "value": "-7d""#, #""2025-01-01""#)

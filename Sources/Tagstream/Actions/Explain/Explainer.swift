@@ -81,7 +81,8 @@ struct Explainer: ~Copyable {
             if case .part(let place) = probe.use { parts[place].verdict = Verdict(found) }
         }
         var notes = NearMiss.notes(for: entry.condition.test, entry.wording, finding, outcome)
-        if outcome == .isFalse {
+        // Where there are no elements, which of them is missing says nothing.
+        if outcome == .isFalse, !notes.contains(where: { $0.kind == .noElements }) {
             for ((probe, _), found) in zip(entry.probes, probed) {
                 if let note = probe.note(found), !notes.contains(where: { $0.kind == note.kind }) { notes.append(note) }
             }

@@ -14,6 +14,8 @@ struct Finding {
     var conversion: String?
     /// Whether a text or a number could be read as a number.
     var isNumber = false
+    /// Whether a list matches when one of its members does.
+    var matchesMembers = false
     /// Whether an instant of the event is known.
     var hasTimestamp: Bool
 
@@ -30,6 +32,7 @@ struct Finding {
         case .property(let source, _, let comparison):
             let subject = evaluator.subject(flat.slot, tables)
             read(subject, &evaluator)
+            matchesMembers = tables.slots[Int(flat.slot)].matchesMembers
             guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else { return }
             if case .metadata = source, kind != .string {
                 conversion = "compared as text"
@@ -97,13 +100,19 @@ struct Finding {
             if kind == .number || kind == .string && isBesideNumber { readNumber(subject, &evaluator) }
         case .gt, .gte, .lt, .lte, .between:
             readNumber(subject, &evaluator)
-            if !isNumber, kind == .string, comparison.meaning != .between {
-                conversion = "compared as text, byte by byte"
+            let isBesideText = comparison.operands.contains {
+                if case .text(let text) = $0 { NumberText.parse(text) == nil } else { false }
             }
+            if !isNumber, kind == .string, isBesideText { conversion = "compared as text, byte by byte" }
         case .dateExact, .dateBefore, .dateAfter:
             guard kind == .string else { return }
             let instant = Array(evaluator.text(subject)).withUnsafeBytes { DateText.parse($0) }
-            if let instant { note(Self.instant(instant.micros), "read as a date, UTC") }
+            if let instant {
+                note(
+                    Self.instant(instant.micros),
+                    "read as a date, UTC" + Self.relativeDates(comparison, evaluator.event)
+                )
+            }
         case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange,
             .semverUnequal:
             if kind == .string, Version.parse(evaluator.text(subject)) != nil { conversion = "read as a version" }
@@ -125,6 +134,16 @@ struct Finding {
         if isSame, kind == .number || how == "lower-cased" { return }
         conversion = conversion.map { $0 + ", " + how } ?? how
         if !isSame { compared = text }
+    }
+
+    /// What the relative dates of a comparison are for this event.
+    private static func relativeDates(_ comparison: Comparison, _ event: Event) -> String {
+        guard let timestamp = event.timestamp else { return "" }
+        return comparison.operands.map { operand in
+            guard case .relativeDate(let count, let unit) = operand else { return "" }
+            return ", the expected one is " + instant(DateText.before(timestamp &* 1000, count: count, unit: unit))
+        }
+        .joined()
     }
 
     static func instant(_ micros: Int64) -> String {

@@ -88,6 +88,7 @@ struct Wording {
         case .property(.event, _, _): return "property \(key)"
         case .property(.person, _, _): return "person's \(key)"
         case .property(.group(let index), _, _): return "group \(index)'s \(key)"
+        case .property(.metadata(.event), _, _): return "event's name"
         case .property(.metadata(let metadata), _, _): return "event's \(metadata.key)"
         case .selector: return "any element's selector"
         case .elementTag: return "any element's tag"
