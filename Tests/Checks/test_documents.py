@@ -59,7 +59,7 @@ def test_files_named_in_comments_of_the_sources_exist():
     lost = []
     for path in [*ROOT.glob("Sources/**/*.swift"), *ROOT.glob("Tests/**/*.swift"), ROOT / "Package.swift"]:
         for comment in re.findall(r"//.*", path.read_text(encoding="utf-8")):
-            for named in re.findall(r"\b(?:docs|schemas|Examples|deploy)/[\w/-]+\.\w+", comment):
+            for named in re.findall(r"\b(?:docs|schemas|Examples|deploy)/[\w./-]+\.\w+", comment):
                 if not (ROOT / named).exists():
                     lost.append(f"{name(path)}: {named}")
     assert not lost, "\n".join(lost)
