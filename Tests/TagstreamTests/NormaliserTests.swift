@@ -279,6 +279,27 @@ private func equal(_ one: [String: Any], _ json: String) -> Bool {
         }
     }
 
+    @Test func `gives a person of a thousand properties the same`() {
+        func object(_ keys: Range<Int>, _ value: Int) -> String {
+            "{"
+                + keys.map { $0 % 3 == 0 ? #""\u006b\#($0)":\#(value)"# : #""k\#($0)":\#(value)"# }.joined(
+                    separator: ","
+                ) + "}"
+        }
+        let fields =
+            #","person_properties":\#(object(0..<1000, 1)),"$set_once":\#(object(500..<1500, 2)),"$set":\#(object(1400..<2000, 3))"#
+        for outcome in both(fields) {
+            #expect(outcome.person.count == 2000)
+            for (key, value) in outcome.person {
+                let number = Int(key.dropFirst())!
+                let expected = number < 1000 ? 1 : number < 1400 ? 2 : 3
+                if value as? Int != expected { Issue.record("\(key) is \(value)") }
+            }
+            let text = outcome.row["person_properties"] as? String ?? ""
+            #expect(text.components(separatedBy: ":").count == 2001, "no key may come twice")
+        }
+    }
+
     @Test func `takes a stored row's documents as texts`() {
         let row = process(
             OneRecord(
