@@ -23,6 +23,13 @@ ACTIONS = {
     "actions": [
         {"id": 5, "team_id": 1, "name": "All", "steps": [{"event": None}]},
         {"id": 7, "team_id": 2, "name": "Views", "steps": [{"event": "$pageview"}]},
+        # What these match is not compared; they make the binary look at every part of an event.
+        {"id": 8, "team_id": 1, "name": "Elements", "steps": [{"selector": "div > a.btn:nth-child(2)", "text": "Buy"}]},
+        {"id": 9, "team_id": 1, "name": "Links", "steps": [{"href": "/a.*b$", "href_matching": "regex"}]},
+        {"id": 10, "team_id": 2, "name": "Properties", "steps": [{"properties": [
+            {"key": "plan", "type": "person", "value": "1", "operator": "gt"},
+            {"key": "$current_url", "type": "event", "value": "a", "operator": "icontains"},
+        ]}]},
     ],
 }
 
@@ -164,6 +171,8 @@ class Generator:
                 result.append((name, self.property(name)))
         if self.maybe(0.01):
             result.extend((f"k{number}", None) for number in range(self.random.choice([4000, 4080, 4095, 4096, 4200])))
+        if self.maybe(0.03):
+            result.append(("$elements", self.elements()))
         if self.maybe(0.01):
             result.append(("x" * self.random.choice([1023, 1024, 1025, 5000]), True))
         if self.maybe(0.02):
@@ -184,7 +193,25 @@ class Generator:
             return "phc_two"
         if name == "$unset":
             return ["a"]
+        if name == "$elements_chain":
+            return self.chain()
         return self.value()
+
+    def chain(self):
+        """The text of an elements chain, with what may be wrong in it."""
+        parts = ["a", "div", ".btn", ".a.b", ":", ";", "text=\"Buy\"", "nth-child=\"2\"", "attr__class=\"a b\"", "href=\"/a?b\"",
+                 "attr_id=\"x\"", "\"", "\\\"", "=", "\u00e9", "\n", "nth-child=\"99999999999999999999\"", "attr__x=", ".", "\0"]
+        return "".join(self.random.choice(parts) for _ in range(self.random.randrange(0, 30))) * self.random.choice([1, 1, 1, 50])
+
+    def elements(self):
+        """A list of elements as older SDKs send them."""
+        keys = ["tag_name", "$el_text", "text", "href", "attr__href", "attr__class", "attr_class", "attr_id", "attr__id", "nth_child",
+                "nth_of_type", "order", "attributes", "classes", "attr__data-x"]
+        return [
+            Pairs((self.random.choice(keys), self.random.choice(["a", "div", "btn big", ["a", "b"], model.Number("2"), self.value()]))
+                  for _ in range(self.random.randrange(0, 6)))
+            for _ in range(self.random.choice([0, 1, 2, 5, 520]))
+        ]
 
     def event(self, names):
         return Pairs((name, self.field(name)) for name in names)

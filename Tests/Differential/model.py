@@ -158,7 +158,7 @@ def has_doubles(value):
 def faults_of_text(text):
     """Limits that a broken text may break before it is found to be broken."""
     reasons = set()
-    if text.count("[") + text.count("{") > DEPTH:
+    if text.count("[") + text.count("{") > DEPTH - 2:  # the text itself may lie within something
         reasons.add("limit_depth")
     if text.count(":") > KEYS:
         reasons.add("limit_keys")

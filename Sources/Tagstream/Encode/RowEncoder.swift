@@ -195,6 +195,9 @@ extension ByteArena {
         _ bench: borrowing Workbench,
         _ isFirst: inout Bool
     ) {
+        if Int(section.count) * Int(one.count &+ other.count) > Workbench.mostComparisons {
+            return put(manyMembers: section, without: bench.keys(of: one, other), bench, &isFirst)
+        }
         for index in Int(section.first)..<Int(section.first &+ section.count) {
             let field = bench.fields[index]
             guard field.value.flags.isDisjoint(with: [.removed, .superseded]) else { continue }
@@ -203,9 +206,37 @@ extension ByteArena {
             put(member: field.written, bench, &isFirst)
         }
     }
+
+    /// The way for objects that are so large that comparing every key with every other would be an attack.
+    @inline(never)
+    fileprivate mutating func put(
+        manyMembers section: Section,
+        without keys: Set<[UInt8]>,
+        _ bench: borrowing Workbench,
+        _ isFirst: inout Bool
+    ) {
+        for index in Int(section.first)..<Int(section.first &+ section.count) {
+            let field = bench.fields[index]
+            guard field.value.flags.isDisjoint(with: [.removed, .superseded]), !keys.contains(bench.decodedKey(field))
+            else { continue }
+            put(member: field.written, bench, &isFirst)
+        }
+    }
 }
 
 extension Workbench {
+    /// How many comparisons of hashes an event may cost: a hundred keys with a hundred others.
+    fileprivate static let mostComparisons = 10_000
+
+    /// The decoded keys of two sections; allocates.
+    fileprivate borrowing func keys(of one: Section, _ other: Section) -> Set<[UInt8]> {
+        var keys: Set<[UInt8]> = []
+        for section in [one, other] {
+            for index in 0..<Int(section.count) { keys.insert(decodedKey(fields[Int(section.first) + index])) }
+        }
+        return keys
+    }
+
     /// Whether a section has a field of the same key.
     ///
     /// Linear, the hashes first.
@@ -225,8 +256,8 @@ extension Workbench {
             && memcmp(bytes.base + Int(one.keyOffset), bytes.base + Int(other.keyOffset), Int(one.keyLength)) == 0
     }
 
-    /// A key's text where one of two has escapes (`\\u0061` and `a` are the same key): rare, so it allocates.
-    private borrowing func decodedKey(_ field: Field) -> [UInt8] {
+    /// A key's text, for where one of two has escapes (`\\u0061` and `a` are the same key) or there are too many; allocates.
+    fileprivate borrowing func decodedKey(_ field: Field) -> [UInt8] {
         var arena = ByteArena(capacity: Int(field.keyLength))
         arena.append(decoding: bytes.bytes(Int(field.keyOffset), Int(field.keyLength)), marker: 2)
         return Array(arena.bytes(0, arena.count))
