@@ -30,6 +30,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         public var countsByAction = false
         /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
         public var epochPatience: Int64 = 30_000
+        /// Bytes of output that there is room for from the start; it grows to what a poll comes to.
+        public var outputBytes = 4 << 20
         /// How many transactions in a row may fail before the lane gives up with the last one's error.
         public var attempts = 100
 
@@ -46,7 +48,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private var doors: Doors
     private var pipeline: Pipeline
     private var batch = RecordBatch()
-    private var out = OutputBatch()
+    private var out: OutputBatch
     private var ledger = OffsetLedger()
     private var transaction: TransactionState
     private var snapshot: Snapshot
@@ -92,6 +94,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.now = now
         self.shouldStop = shouldStop
         snapshot = snapshots.current
+        out = OutputBatch(capacity: configuration.outputBytes)
         pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
         transaction = TransactionState(
             limits: TransactionState.Limits(

@@ -59,9 +59,9 @@ extension TransactionalProducer {
         if let failure { throw failure }
     }
 
-    /// Serves delivery reports until so many records were delivered or one has failed; gives up after ten seconds.
+    /// Serves delivery reports until so many records were delivered or one has failed; gives up after half a second.
     func settle(_ count: Int) {
-        for _ in 0..<1000 where delivered < count && failedDelivery == nil { poll(timeout: 10) }
+        for _ in 0..<50 where delivered < count && failedDelivery == nil { poll(timeout: 10) }
     }
 }
 

@@ -2,7 +2,11 @@ import Kafka
 import Testing
 
 /// What a producer meets when a broker answers a request with an error (measured: librdkafka 2.0.2).
-@Suite(.timeLimit(.minutes(2))) struct `An error in a transaction` {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `An error in a transaction` {
+    /// One cluster for all rows, one after the other: to stop one takes a second.
+    private static let shared = Result { try Harness(topics: ["t": 1, "in": 1]) }
+    private let harness = try! shared.get()
+
     enum Outcome: Sendable, Equatable { case absorbed, abort, exit }
 
     struct Row: Sendable, CustomTestStringConvertible {
@@ -68,8 +72,9 @@ import Testing
 
     @Test(arguments: passing + fencing + state + group + rights)
     func `has one remedy`(row: Row) throws {
-        let harness = try Harness(topics: ["t": 1, "in": 1])
-        var producer = try harness.producer()
+        for request in EmbeddedCluster.Request.allCases { harness.cluster.clearErrors(of: request) }
+        let id = row.testDescription
+        var producer = try harness.producer(id)
         let consumer = try harness.consumer()
         // Asked first, so that the injected error meets the request it is for.
         harness.cluster.inject([row.code], into: row.request)
@@ -81,12 +86,12 @@ import Testing
             try producer.abort(timeout: 10_000)
             // After a delivery that failed the embedded cluster misses the record's number in the sequence: there a new producer helps.
             if row.request != .produce { #expect(Self.transact(&producer, consumer, isNew: false) == nil) }
-            var successor = try harness.producer()
+            var successor = try harness.producer(id)
             #expect(Self.transact(&successor, consumer) == nil)
         case .exit:
             #expect(error?.remedy == .exit, "\(error.map(String.init(describing:)) ?? "nothing")")
             // A new producer with the same id puts it right.
-            var successor = try harness.producer()
+            var successor = try harness.producer(id)
             #expect(Self.transact(&successor, consumer) == nil)
         }
         consumer.close()
@@ -130,7 +135,6 @@ import Testing
     }
 
     @Test func `of one record is told by the record's label, and an abort is no failure of others`() throws {
-        let harness = try Harness()
         var producer = try harness.producer()
         try producer.initTransactions(timeout: 10_000)
         let topic = try producer.topic("t")
@@ -153,7 +157,6 @@ import Testing
     }
 
     @Test func `leaves no trace of what the abort threw away`() throws {
-        let harness = try Harness()
         var producer = try harness.producer()
         try producer.initTransactions(timeout: 10_000)
         let topic = try producer.topic("t")
@@ -178,7 +181,6 @@ import Testing
     }
 
     @Test func `that is none: an empty transaction, aborted or committed`() throws {
-        let harness = try Harness()
         var producer = try harness.producer()
         try producer.initTransactions(timeout: 10_000)
         try producer.begin()

@@ -30,6 +30,7 @@ private func play(
 ) -> (effects: [Effect], error: (any Error)?, statistics: LaneStatistics) {
     var configuration = Lane<RecordingDoors>.Configuration()
     configuration.transactionRecords = 4
+    configuration.outputBytes = 1 << 10
     configure(&configuration)
     let statistics = StatisticsBoard()
     var lane = Lane(
