@@ -106,18 +106,30 @@ class OwnBroker:
             return False
         return True
 
+    def _signal(self, number: signal.Signals) -> None:
+        """Signals the launcher and the server behind it: they are a session of their own, and nobody else is in it."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def _is_gone(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
+
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9; returns once nobody listens any more."""
         if self.process is not None:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
             self.process.wait(10)
             self.process = None
+            until(self._is_gone, 10, "the broker to be gone")
 
     def stop(self) -> None:
         """Ends the broker: politely, then not."""
         if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         try:
             self.process.wait(3)
         except subprocess.TimeoutExpired:

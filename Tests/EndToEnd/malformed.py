@@ -102,7 +102,7 @@ def identities() -> list[Fed]:
     """Names, distinct ids and uuids that are missing or wrong."""
     found = [fed("no name", "missing_event", flat(event=None)), fed("no distinct id", "missing_distinct_id", flat(distinct_id=None))]
     found += [fed(f"distinct id {text!r}", "missing_distinct_id", flat(distinct_id=text)) for text in ("", " ", "\t\n ", "   ")]
-    found += [fed(f"{len(text)} characters of distinct id", "distinct_id_too_long", flat(distinct_id=text)) for text in
+    found += [fed(f"{len(text)} times {text[0]} as distinct id", "distinct_id_too_long", flat(distinct_id=text)) for text in
               ("x" * 401, "é" * 401, "🙂" * 201, "x" * 100_000)]
     found += [fed(f"uuid {text!r}", "invalid_uuid", flat(uuid=text)) for text in
               ("x", "018a981f", "018a981f-4b35-7c66-825e-8b0eeae6571", "018a981f-4b35-7c66-825e-8b0eeae657144", "018a981f4b357c66825e8b0eeae65714",

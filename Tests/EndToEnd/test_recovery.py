@@ -81,7 +81,7 @@ def test_sigterm_commits_what_is_in_hand(running):
     """SIGTERM in the middle: exit code 0, a summary, nothing half done; the next worker goes on behind it."""
     records = stream(3000, seed=3)
     running.feed(records)
-    worker = running.worker(**SMALL)
+    worker = running.worker(transaction={"max_records": 5, "max_ms": 20})
     running.await_committed(200, worker=worker)
     assert worker.drain() == 0, worker.stderr
     first = worker.summary()
