@@ -57,6 +57,13 @@ import Worker
         #expect(refusal["suggestion"] == .string("write \"exact\""))
     }
 
+    @Test func `may delete what nobody knows: a deletion is never refused`() throws {
+        var file = try file(#"[{"id": 1, "team_id": 9, "deleted": true, "steps": 5}, \#(action(2, team: 9))]"#)
+        file.refuseOrphans(of: Catalogue())
+        #expect(file.refusals.map(\.reason) == [.team])
+        #expect(file.actions.map(\.action.id) == [1])
+    }
+
     @Test func `that PostHog exported loses what PostHog ignores`() throws {
         let text = #"{"results": [\#(action(1, #"{"event": "$pageview", "selector": "a:hover"}"#))]}"#
         #expect(try file(text).refusals.count == 2)
