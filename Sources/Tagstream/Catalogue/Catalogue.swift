@@ -127,7 +127,7 @@ public struct Catalogue: Sendable {
     /// - Complexity: the actions of the teams that changed; conditions that did not change are not compiled again.
     public mutating func snapshot() -> Snapshot {
         let compiled = teams.values.sorted { $0.id < $1.id }.map { team in
-            Team(id: team.id, token: team.token, definitions: definitions(of: team.id), plan: plan(of: team.id))
+            Team(id: team.id, token: team.token, plan: plan(of: team.id))
         }
         stale.removeAll()
         return Snapshot(epoch: epoch, teams: compiled)
@@ -137,7 +137,7 @@ public struct Catalogue: Sendable {
     ///
     /// - Parameter team: the team whose actions are tried.
     public mutating func snapshot(onlyTeam team: Int64) -> Snapshot {
-        let only = Team(id: team, token: "", definitions: definitions(of: team), plan: plan(of: team))
+        let only = Team(id: team, token: "", plan: plan(of: team))
         return Snapshot(epoch: epoch, teams: [only], onlyTeam: 0)
     }
 

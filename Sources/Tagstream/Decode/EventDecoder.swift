@@ -5,6 +5,10 @@
 struct EventDecoder: ~Copyable {
     private let limits: EventLimits
     private var index = FieldIndex()
+    /// How many keys the documents beside the properties may still have.
+    private var keysLeft = 0
+    /// Whether the text has been through the ``Rewriter``.
+    private var isRewritten = false
 
     init(limits: EventLimits) { self.limits = limits }
 
@@ -67,16 +71,17 @@ struct EventDecoder: ~Copyable {
         isRewritten: Bool,
         on bench: inout Workbench
     ) throws(ScanFailure) -> DecodedEvent {
+        self.isRewritten = isRewritten
         do {
             let (parts, sawBoth) = try outermost(at: start, isRewritten: isRewritten, readsData: true, on: &bench)
             if !sawBoth { return try finish(parts, on: &bench) }
         } catch {
             // A flat event may carry a field called `data` that is any text: only the absence of `properties` makes it an envelope.
-            guard error.kind == .malformed else { throw error }
+            guard error.kind != .rewrite || isRewritten else { throw error }
             let first = error
             do throws(ScanFailure) {
                 let flat = try outermost(at: start, isRewritten: isRewritten, readsData: false, on: &bench)
-                guard flat.parts.properties.kind != .missing else { throw first }
+                guard flat.parts.properties.isSet else { throw first }
                 return try finish(flat.parts, on: &bench)
             } catch {
                 throw error.kind == .malformed ? first : error
@@ -110,6 +115,7 @@ struct EventDecoder: ~Copyable {
                 let opening = scanner.byte
                 if opening == 0x22, readsData, equals(name, "data") {
                     inner = EventParts()
+                    envelope.data = .missing
                     var nested = scanner.inEscapedSpace()
                     try event(&inner, &nested, onto: &bench.fields, &bench.scratch)
                     try scanner.close(nested)
@@ -120,7 +126,12 @@ struct EventDecoder: ~Copyable {
                     if opening == 0x7B || opening == 0x5B, !isRewritten, Self.isDocument(name) {
                         throw ScanFailure(kind: .rewrite, offset: scanner.position)
                     }
-                    envelope.note(name, try scanner.value(depthLeft: limits.depth - 1))
+                    let value = try scanner.value(depthLeft: limits.depth - 1)
+                    // The rewriter only counted the brackets of what it made a text; a later field may supersede this one.
+                    if isRewritten, value.kind == .string, Self.isDocument(name) {
+                        _ = try container(in: value, of: base)
+                    }
+                    envelope.note(name, value)
                 }
                 scanner.skipBlanks()
                 if scanner.byte != 0x2C { break }
@@ -132,14 +143,40 @@ struct EventDecoder: ~Copyable {
         scanner.skipBlanks()
         // A zero byte within the text stops the scanner as the sentinel does: only the position tells them apart.
         guard scanner.position == bench.bytes.count &- Self.sentinel else { throw scanner.unexpected() }
-        let sawBoth = sawData && envelope.properties.kind != .missing
+        // A later `data` that is no string supersedes the one that was.
+        sawData = sawData && envelope.data.kind == .missing
+        let sawBoth = sawData && envelope.properties.isSet
         if sawData, !sawBoth { envelope.complete(with: inner) }
+        envelope.keysLeft = scanner.keysLeft
         return (envelope, sawBoth)
     }
 
-    private static func isDocument(_ name: UnsafeRawBufferPointer) -> Bool {
+    /// The fields beside the properties, and the properties, that are objects in a flat event and texts once it is rewritten.
+    static func isDocument(_ name: UnsafeRawBufferPointer) -> Bool {
         equals(name, "properties") || equals(name, "$set") || equals(name, "$set_once") || equals(name, "$unset")
             || name.count == 17 && (equals(name, "person_properties") || isGroupProperties(name))
+    }
+
+    /// The object or array whose JSON a plain text is; nil where the text does not begin like one.
+    private func container(in text: Value, of base: UnsafeRawPointer) throws(ScanFailure) -> Value? {
+        guard text.flags.contains(.plain) else { return nil }
+        var scanner = Scanner<EscapedSpace>(
+            base,
+            at: Int(text.offset),
+            keysLeft: limits.keys,
+            keyBytes: limits.keyBytes
+        )
+        scanner.skipBlanks()
+        guard scanner.byte == 0x7B || scanner.byte == 0x5B else {
+            if text.flags.contains(.escaped), !isRewritten {
+                throw ScanFailure(kind: .rewrite, offset: scanner.position)
+            }
+            return nil
+        }
+        let value = try scanner.value(depthLeft: limits.depth - 1)
+        scanner.skipBlanks()
+        guard scanner.position == Int(text.offset &+ text.length) else { throw scanner.unexpected() }
+        return value
     }
 
     private static func isGroupProperties(_ name: UnsafeRawBufferPointer) -> Bool {
@@ -204,12 +241,13 @@ struct EventDecoder: ~Copyable {
     ) throws(ScanFailure) -> Value {
         var nested = scanner.inEscapedSpace()
         nested.skipBlanks()
-        tape.removeAll()
         var object = Value.missing
         object.kind = .null
         if nested.byte != 0x22 {
             let start = nested.position
             if nested.byte == 0x7B {
+                // Only now: what is no object leaves the properties of `data` where they are.
+                tape.removeAll()
                 try nested.fields(onto: &tape, depthLeft: limits.depth - 2)
                 object = .object(start..<nested.position)
             } else {
@@ -241,11 +279,17 @@ extension EventDecoder {
         decoded.ip = parts.ip
         decoded.personID = parts.personID
         decoded.topUnset = parts.unset
+        if parts.unset.kind == .string {
+            decoded.topUnset = try container(in: parts.unset, of: UnsafeRawPointer(bench.bytes.base)) ?? .missing
+        }
         decoded.isHistorical = parts.historicalMigration.kind == .true
 
         guard parts.properties.kind == .object || !parts.properties.isSet else {
             throw ScanFailure(wrongTypeOf: "properties", parts.properties)
         }
+        // Of two fields of the same name the last counts: the tape may hold the fields of properties that a null has superseded.
+        if parts.properties.kind != .object { bench.fields.removeAll() }
+        keysLeft = parts.keysLeft
         decoded.propertiesObject = parts.properties
         decoded.event.properties = Section(first: 0, count: Int32(truncatingIfNeeded: bench.fields.count))
         var duplicates = index.mark(
@@ -331,11 +375,17 @@ extension EventDecoder {
     }
 
     /// Appends an object's fields to the tape; returns the object's range in escaped space.
-    private func scan(_ value: Value, _ name: StaticString, onto bench: inout Workbench) throws(ScanFailure) -> Value {
+    ///
+    /// The keys of an object of escaped space were counted when it was passed over; those of a text are counted here.
+    private mutating func scan(
+        _ value: Value,
+        _ name: StaticString,
+        onto bench: inout Workbench
+    ) throws(ScanFailure) -> Value {
         var scanner = Scanner<EscapedSpace>(
             bench.bytes.base,
             at: Int(value.offset),
-            keysLeft: limits.keys,
+            keysLeft: value.kind == .string ? keysLeft : limits.keys,
             keyBytes: limits.keyBytes
         )
         switch (value.kind, value.flags.contains(.plain)) {
@@ -348,11 +398,18 @@ extension EventDecoder {
             scanner.skipBlanks()
             let start = scanner.position
             if scanner.load32(start) == 0x6C6C_756E, Int(value.length) == 4 { return .missing }  // null
-            guard scanner.byte == 0x7B else { throw ScanFailure(wrongTypeOf: name, value) }
+            guard scanner.byte == 0x7B else {
+                // A brace or a `null` that somebody wrote with escapes shows itself in the rewritten text.
+                if value.flags.contains(.escaped), !isRewritten {
+                    throw ScanFailure(kind: .rewrite, offset: scanner.position)
+                }
+                throw ScanFailure(wrongTypeOf: name, value)
+            }
             try scanner.fields(onto: &bench.fields, depthLeft: limits.depth - 2)
             let end = scanner.position
             scanner.skipBlanks()
             guard scanner.position == Int(value.offset &+ value.length) else { throw scanner.unexpected() }
+            keysLeft = scanner.keysLeft
             return .object(start..<end)
         default: throw ScanFailure(wrongTypeOf: name, value)
         }

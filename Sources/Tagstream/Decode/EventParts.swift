@@ -24,8 +24,10 @@ struct EventParts {
     var groups = (Value.missing, Value.missing, Value.missing, Value.missing, Value.missing)
     /// The object of the properties, from its opening to its closing brace; its fields are on the tape.
     var properties = Value.missing
-    /// `data`, when it was a string.
+    /// `data`, when it was not read as an event.
     var data = Value.missing
+    /// How many more keys the event may have.
+    var keysLeft = 0
 
     /// Notes a field by its name; a later one of the same name wins, as in PostHog's and ClickHouse's parsers.
     @inline(__always)

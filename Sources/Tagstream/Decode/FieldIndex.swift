@@ -70,12 +70,17 @@ struct SpecialProperties {
 struct FieldIndex: ~Copyable {
     private var table: UnsafeMutablePointer<UInt64>
     private var capacity: Int
-    private var epoch: UInt64 = 0
+    /// The number of the section; 32 bits of a slot hold it, so it begins anew when they are used up.
+    private var epoch: UInt64
     private static let longestProbe = 16
     /// A copy of ``SpecialProperties/filter``, so that no global is asked for every key.
     private let filter: UnsafeMutablePointer<UInt64>
 
-    init() {
+    /// Makes an index.
+    ///
+    /// - Parameter epoch: how many sections count as seen; tests begin shortly before the number begins anew.
+    init(epoch: UInt32 = 0) {
+        self.epoch = UInt64(epoch)
         filter = .allocate(capacity: 8)
         filter.initialize(from: SpecialProperties.filter, count: 8)
         capacity = 1 << 8
@@ -102,6 +107,7 @@ struct FieldIndex: ~Copyable {
         // A small event uses a small part of the table: it stays in the nearest cache.
         let mask = max(64, (count * 2).nextPowerOfTwo) - 1
         epoch &+= 1
+        if epoch > UInt64(UInt32.max) { restart() }
         var duplicates = 0
         for index in first..<(first &+ count) {
             let field = fields.base + index
@@ -146,6 +152,13 @@ struct FieldIndex: ~Copyable {
             slot = (slot &+ 1) & mask
         }
         return nil
+    }
+
+    /// Forgets every section: a number that comes a second time must not find what was left under the first.
+    @inline(never)
+    private mutating func restart() {
+        table.update(repeating: 0, count: capacity)
+        epoch = 1
     }
 
     private mutating func grow(to needed: Int) {

@@ -20,14 +20,7 @@ import Darwin
 struct Rewriter: ~Copyable {
     /// The top-level fields whose content is JSON of its own.
     private static func isDocument(_ key: UnsafeRawBufferPointer) -> Bool {
-        switch key.count {
-        case 4: equals(key, "data") || equals(key, "$set")
-        case 6: equals(key, "$unset")
-        case 9: equals(key, "$set_once")
-        case 10: equals(key, "properties")
-        case 17: key.last == 0x73  // person_properties, group0_properties …: their names are checked by the decoder
-        default: false
-        }
+        equals(key, "data") || EventDecoder.isDocument(key)
     }
 
     /// Rewrites `source`, a range of the workbench's bytes, behind the bytes in use; returns where the new text begins.
@@ -98,6 +91,8 @@ struct Rewriter: ~Copyable {
             out.put(0x22)
         case 0x7B, 0x5B:
             let content = try container(out)
+            // Only a text makes an envelope: a flat event's own `data` must not become one by being rewritten.
+            let holdsDocument = holdsDocument && !equals(scratch.bytes(0, scratch.count), "data")
             if holdsDocument { out.put(0x22) }
             Document(escaping: holdsDocument).copy(out.bytes(content.lowerBound, content.count), into: &out)
             if holdsDocument { out.put(0x22) }
@@ -231,11 +226,15 @@ private struct Document {
                 put(byte, &out)
                 index += 1
             default:
-                out.put(byte)
+                out.put(escaping && byte < 0x20 ? Self.noJSON : byte)
                 index += 1
             }
         }
     }
+
+    /// Stands for a control character in a document that becomes a text: as wrong there as the character was, but no reason to
+    /// refuse the text, which may be nothing but the property of a flat event that happens to be called `data`.
+    private static let noJSON: UInt8 = 0x21
 
     @inline(__always)
     private func put(_ byte: UInt8, _ out: inout ByteArena) {
@@ -253,7 +252,11 @@ private struct Document {
                 return index + 1
             }
             if byte != 0x5C {
-                out.put(byte)
+                if escaping, byte < 0x20 {
+                    out.put("\\\\!")  // an escape that JSON does not have
+                } else {
+                    out.put(byte)
+                }
                 index += 1
                 continue
             }
@@ -278,7 +281,11 @@ private struct Document {
                 continue
             }
             put(byte, &out)
-            if character == 0x22 || character == 0x5C { put(character, &out) } else { out.put(character) }
+            if character == 0x22 || character == 0x5C {
+                put(character, &out)
+            } else {
+                out.put(escaping && character < 0x20 ? Self.noJSON : character)
+            }
             index += 2
         }
         return index

@@ -91,6 +91,17 @@ struct Scanner<Space: JSONSpace> {
         ScanFailure(kind: Space.isEscaped && byte == 0x5C ? .rewrite : .malformed, offset: position)
     }
 
+    /// What to throw where one of `count` bytes fits nothing: see ``unexpected()``.
+    @inline(never)
+    func unexpected(at offset: Int, _ count: Int) -> ScanFailure {
+        var place = offset
+        while place < offset &+ count, base[place] > 0x1F {
+            if Space.isEscaped, base[place] == 0x5C { return ScanFailure(kind: .rewrite, offset: offset) }
+            place &+= 1
+        }
+        return ScanFailure(kind: .malformed, offset: offset)
+    }
+
     @inline(__always)
     mutating func expect(_ expected: UInt8) throws(ScanFailure) {
         guard base[position] == expected else { throw unexpected() }
@@ -188,7 +199,7 @@ struct Scanner<Space: JSONSpace> {
 
     @inline(never)
     func unicodeEscape(at offset: Int, marker: Int) throws(ScanFailure) -> Int {
-        guard let unit = hexUnit(base + offset + 1) else { throw ScanFailure(kind: .malformed, offset: offset) }
+        guard let unit = hexUnit(base + offset + 1) else { throw unexpected(at: offset, 5) }
         guard unit & 0xF800 == 0xD800 else { return offset + 5 }
         // A surrogate must be the first of a pair; a lone one becomes U+FFFD in the rewriter.
         let next = offset + 5
@@ -209,19 +220,19 @@ struct Scanner<Space: JSONSpace> {
         if base[offset] == 0x30 {
             offset &+= 1
         } else {
-            guard isDigit(base[offset]) else { throw unexpected() }
+            guard isDigit(base[offset]) else { throw unexpected(at: offset, 1) }
             repeat { offset &+= 1 } while isDigit(base[offset])
         }
         if base[offset] == 0x2E {
             offset &+= 1
-            guard isDigit(base[offset]) else { throw ScanFailure(kind: .malformed, offset: offset) }
+            guard isDigit(base[offset]) else { throw unexpected(at: offset, 1) }
             repeat { offset &+= 1 } while isDigit(base[offset])
         }
         var exponent = 0
         if base[offset] | 0x20 == 0x65 {
             offset &+= 1
             if base[offset] == 0x2B || base[offset] == 0x2D { offset &+= 1 }
-            guard isDigit(base[offset]) else { throw ScanFailure(kind: .malformed, offset: offset) }
+            guard isDigit(base[offset]) else { throw unexpected(at: offset, 1) }
             repeat {
                 exponent = min(exponent &* 10 &+ Int(base[offset] &- 0x30), 100_000)
                 offset &+= 1
@@ -254,7 +265,7 @@ struct Scanner<Space: JSONSpace> {
             position &+= 5
             return .false
         }
-        throw unexpected()
+        throw unexpected(at: position, 5)
     }
 
     // MARK: Values

@@ -7,7 +7,7 @@ import Darwin
 #endif
 
 /// Writes the row of `events_tagged`: one JSON object as ClickHouse's Kafka engine reads it (JSONEachRow), PostHog's event row with
-/// `actions` and `actions_epoch` behind it (spec/events.md §6; schemas/tagged-event.json).
+/// `actions` and `actions_epoch` behind it (spec/events.md §6; schemas/tagged_event.schema.json).
 ///
 /// The properties column is JSON in a JSON string, and so is what the scanner read: writing it copies the ranges between the
 /// fields that were taken away, and adds the texts of those that were added.
@@ -212,12 +212,23 @@ extension Workbench {
     fileprivate borrowing func contains(_ field: Field, in section: Section) -> Bool {
         for index in Int(section.first)..<Int(section.first &+ section.count) {
             let other = fields[index]
-            if other.keyHash == field.keyHash, other.keyLength == field.keyLength,
-                memcmp(bytes.base + Int(other.keyOffset), bytes.base + Int(field.keyOffset), Int(field.keyLength)) == 0
-            {
-                return true
-            }
+            if other.keyHash == field.keyHash, hasSameKey(other, field) { return true }
         }
         return false
+    }
+
+    private borrowing func hasSameKey(_ one: Field, _ other: Field) -> Bool {
+        if one.value.flags.union(other.value.flags).contains(.keyEscaped) {
+            return decodedKey(one) == decodedKey(other)
+        }
+        return one.keyLength == other.keyLength
+            && memcmp(bytes.base + Int(one.keyOffset), bytes.base + Int(other.keyOffset), Int(one.keyLength)) == 0
+    }
+
+    /// A key's text where one of two has escapes (`\\u0061` and `a` are the same key): rare, so it allocates.
+    private borrowing func decodedKey(_ field: Field) -> [UInt8] {
+        var arena = ByteArena(capacity: Int(field.keyLength))
+        arena.append(decoding: bytes.bytes(Int(field.keyOffset), Int(field.keyLength)), marker: 2)
+        return Array(arena.bytes(0, arena.count))
     }
 }

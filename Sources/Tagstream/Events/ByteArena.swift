@@ -38,7 +38,10 @@ public struct ByteArena: ~Copyable {
 
     /// Forgets the bytes from `count` on.
     @inline(__always)
-    public mutating func truncate(to count: Int) { self.count = count }
+    public mutating func truncate(to count: Int) {
+        assert(0...self.count ~= count, "an arena cannot be truncated to more than it holds")
+        self.count = count
+    }
 
     /// Makes room for `extra` more bytes.
     ///
@@ -64,6 +67,7 @@ public struct ByteArena: ~Copyable {
     /// Room must have been reserved.
     @inline(__always)
     public mutating func put(_ byte: UInt8) {
+        assertRoom(1)
         base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
         count &+= 1
     }
@@ -73,6 +77,7 @@ public struct ByteArena: ~Copyable {
     /// Room must have been reserved.
     @inline(__always)
     public mutating func put(_ bytes: UnsafeRawPointer, _ length: Int) {
+        assertRoom(length)
         memcpy(base + count, bytes, length)
         count &+= length
     }
@@ -110,11 +115,25 @@ public struct ByteArena: ~Copyable {
     ///
     /// Room must have been reserved.
     @inline(__always)
-    public mutating func advance(by length: Int) { count &+= length }
+    public mutating func advance(by length: Int) {
+        assertRoom(length)
+        count &+= length
+    }
+
+    /// Checks in debug builds that what is about to be written has been reserved: behind the capacity lies the padding, and behind
+    /// that somebody else's memory.
+    @inline(__always)
+    private func assertRoom(_ length: Int) {
+        assert(
+            length >= 0 && count + length <= capacity,
+            "\(length) bytes were not reserved: \(count) of \(capacity) are used"
+        )
+    }
 
     /// A range of the arena's bytes, valid until it grows.
     @inline(__always)
     public func bytes(_ offset: Int, _ length: Int) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: base + offset, count: length)
+        assert(offset >= 0 && length >= 0 && offset + length <= count, "a range outside the arena")
+        return UnsafeRawBufferPointer(start: base + offset, count: length)
     }
 }

@@ -124,7 +124,13 @@ public struct FieldTape: ~Copyable {
     /// The field at an index below ``count``.
     @inline(__always)
     public subscript(_ index: Int) -> Field {
-        get { base[index] }
-        nonmutating set { base[index] = newValue }
+        get {
+            assert(0..<count ~= index, "a field that is not on the tape")
+            return base[index]
+        }
+        nonmutating set {
+            assert(0..<count ~= index, "a field that is not on the tape")
+            base[index] = newValue
+        }
     }
 }

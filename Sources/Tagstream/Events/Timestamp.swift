@@ -202,15 +202,12 @@ public enum Timestamp {
         }
         guard let day = cursor.shortNumber() else { return nil }
         cursor.skipBlanks()
-        let name = [cursor.byte(0) | 0x20, cursor.byte(1) | 0x20, cursor.byte(2) | 0x20]
-        cursor.position += 3
+        guard let month = month(&cursor) else { return nil }
         cursor.skipBlanks()
-        let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-        guard let month = months.firstIndex(where: { Array($0.utf8) == name }), let year = cursor.number(4),
-            day >= 1, day <= days(inMonth: month + 1, of: year)
-        else { return nil }
-        let date = Int64(days(year: year, month: month + 1, day: day)) * Self.day
+        guard let year = cursor.number(4), day >= 1, day <= days(inMonth: month, of: year) else { return nil }
+        let date = Int64(days(year: year, month: month, day: day)) * Self.day
         if cursor.position == cursor.end { return date }
+        guard cursor.skip(0x20) else { return nil }
         cursor.skipBlanks()
         guard let time = clock(&cursor) else { return nil }
         cursor.skipBlanks()
@@ -220,16 +217,39 @@ public enum Timestamp {
         return date + time - zone
     }
 
+    /// The number of the month whose first three letters stand here.
+    private static func month(_ cursor: inout Cursor) -> Int? {
+        let names: StaticString = "janfebmaraprmayjunjulaugsepoctnovdec"
+        for month in 0..<12 {
+            let name = names.utf8Start + 3 * month
+            if cursor.byte(0) | 0x20 == name[0], cursor.byte(1) | 0x20 == name[1], cursor.byte(2) | 0x20 == name[2] {
+                cursor.position += 3
+                return month + 1
+            }
+        }
+        return nil
+    }
+
     // MARK: Printing
 
     /// Length of what ``write(_:into:)`` writes for the years 0 to 9999.
     static let printedLength = 23
+    /// 0000-01-01 00:00:00.000 and 9999-12-31 23:59:59.999 in milliseconds: the first and the last instant that can be printed.
+    static let firstPrintable: Int64 = -62_167_219_200_000
+    static let lastPrintable: Int64 = 253_402_300_799_999
+
+    /// Whether an instant in microseconds lies within the years 0 to 9999.
+    @inline(__always)
+    static func isPrintable(_ micros: Int64) -> Bool {
+        micros >= firstPrintable * 1000 && micros < (lastPrintable + 1) * 1000
+    }
 
     /// Appends `YYYY-MM-DD hh:mm:ss.SSS` in UTC.
     ///
-    /// Room must have been reserved; the year must be within 0…9999.
+    /// Room must have been reserved. An instant outside the years 0 to 9999 is written as the nearest one within.
     @inline(__always)
     static func write(milliseconds: Int64, into out: inout ByteArena) {
+        let milliseconds = min(max(milliseconds, firstPrintable), lastPrintable)
         let dayCount = milliseconds >= 0 ? milliseconds / 86_400_000 : (milliseconds - 86_399_999) / 86_400_000
         var rest = Int(milliseconds - dayCount * 86_400_000)
         let date = date(ofDays: Int(dayCount))
@@ -252,7 +272,7 @@ public enum Timestamp {
         out.put(twoDigits: millis % 100)
     }
 
-    /// An instant's milliseconds, rounded down, and kept within the years that can be printed.
+    /// An instant's milliseconds, rounded down.
     static func milliseconds(_ micros: Int64) -> Int64 { micros >= 0 ? micros / 1000 : (micros - 999) / 1000 }
 }
 

@@ -8,6 +8,9 @@ struct EventValidator {
         case ignored(IgnoredReason)
     }
 
+    /// The most bytes that a person's id may have as written; PostHog's are UUIDs.
+    static let longestPersonID = 200
+
     let limits: EventLimits
 
     /// Checks and normalises an event.
@@ -30,6 +33,8 @@ struct EventValidator {
         try distinctID(of: &valid, on: &bench)
         try uuid(of: &valid, record, on: &bench)
         times(of: &valid, record, on: &bench)
+        // Every match record repeats the person's id: what is no id by its length must not be multiplied.
+        if valid.decoded.personID.length > Self.longestPersonID { valid.decoded.personID = .missing }
         valid.decoded.isHistorical = valid.decoded.isHistorical || record.isHistorical
         guard Normaliser.normalise(&valid, forcesPersonless: record.forcesPersonless, on: &bench) else {
             return .ignored(.personless)
@@ -42,9 +47,9 @@ struct EventValidator {
         var valid = ValidEvent(decoded: decoded, team: 0)
         times(of: &valid, RecordContext(timestamp: now), on: &bench)
         // Without a usable time of its own an event fails every relative date (spec/actions.md §5) instead of happening in 1970.
-        let times = [decoded.correctedTimestamp, decoded.clientTimestamp, decoded.now]
         let hasOwnTime =
-            decoded.offset.isSet || times.contains { $0.isSet && Timestamp.parse(bench.written($0)) != nil }
+            decoded.offset.isSet || bench.instant(decoded.correctedTimestamp) != nil
+            || bench.instant(decoded.clientTimestamp) != nil || bench.instant(decoded.now) != nil
         if !hasOwnTime { valid.decoded.event.timestamp = nil }
         _ = Normaliser.normalise(&valid, forcesPersonless: false, on: &bench)
         return valid
@@ -84,9 +89,11 @@ struct EventValidator {
             throw Rejection(.missingEvent, in: .validate, "\"event\" is \(found(name)), expected the event's name")
         }
         // A name of another type becomes its JSON text; text of at most so many bytes has no more UTF-16 units than the limit.
-        if name.kind == .string, name.length <= limits.eventNameUnits { return }
+        if name.kind == .string, name.length <= limits.eventNameUnits, !name.flags.contains(.escaped) { return }
         bench.scratch.removeAll()
         let text = bench.text(ofStringAt: name)
+        // What has no escapes but the necessary ones stays as it is; `\u0024identify` is spelt `$identify` from here on.
+        if name.kind == .string, name.length <= limits.eventNameUnits, text.first != 0x24 { return }
         let kept = prefix(of: text, units: limits.eventNameUnits)
         valid.decoded.event.name = bench.appendString(UnsafeRawBufferPointer(rebasing: text[..<kept]))
     }
@@ -120,7 +127,11 @@ struct EventValidator {
 
     private func uuid(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) throws(Rejection)
     {
-        let given = valid.decoded.event.uuid
+        var given = valid.decoded.event.uuid
+        if given.kind == .string, given.flags.contains(.escaped) {
+            bench.scratch.removeAll()
+            given = bench.appendString(bench.text(ofStringAt: given))
+        }
         if !given.isSet || given.kind == .string && given.length == 0 {
             bench.scratch.removeAll()
             bench.scratch.append(source: record)
@@ -146,34 +157,35 @@ struct EventValidator {
     /// The gateway's rule (spec/events.md §3.3): done already where the envelope has a `timestamp`, redone here where it has none.
     private func times(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) {
         let decoded = valid.decoded
-        let stamped = decoded.now.kind == .string ? Timestamp.parse(bench.written(decoded.now)) : nil
-        let captured = stamped ?? record.now.flatMap(Timestamp.parse)
-        let now = captured ?? max(0, record.timestamp) * 1000
+        let stamped = decoded.now.kind == .string ? bench.instant(decoded.now) : nil
+        // A "now" that cannot be printed is none.
+        let captured = stamped.flatMap(printable) ?? record.now.flatMap(Timestamp.parse).flatMap(printable)
+        // Whoever produced the record may have set its Kafka timestamp to any 64-bit number.
+        let created = min(record.timestamp, Timestamp.lastPrintable)
+        let now = captured ?? max(0, created) * 1000
         var instant = now
         if decoded.correctedTimestamp.isSet {
-            instant = Timestamp.parse(bench.written(decoded.correctedTimestamp)) ?? now
+            instant = bench.instant(decoded.correctedTimestamp) ?? now
         } else {
-            if decoded.clientTimestamp.isSet, let client = Timestamp.parse(bench.written(decoded.clientTimestamp)) {
+            if let client = bench.instant(decoded.clientTimestamp) {
                 instant = client
                 let ignoresSentAt =
                     decoded.special.ignoreSentAt >= 0
                     && bench.fields[Int(decoded.special.ignoreSentAt)].value.kind == .true
-                if !ignoresSentAt, decoded.sentAt.kind == .string,
-                    let sent = Timestamp.parse(bench.written(decoded.sentAt))
-                {
+                if !ignoresSentAt, decoded.sentAt.kind == .string, let sent = bench.instant(decoded.sentAt) {
                     instant = client - (sent - now)
                 }
             }
-            if let offset = milliseconds(decoded.offset, bench) { instant = now - offset * 1000 }
+            if let offset = milliseconds(decoded.offset, &bench) { instant = now - offset * 1000 }
             // Offline, where a record has no time of its own, there is no "now" to be ahead of.
             let knowsNow = captured != nil || record.timestamp >= 0
             if knowsNow, instant - now > 23 * 3600 * Timestamp.second { instant = now }
         }
         // Years outside 0…9999 cannot be written: 1970-01-01, as the gateway does.
-        if instant < -62_167_219_200_000_000 || instant >= 253_402_300_800_000_000 { instant = 0 }
+        if !Timestamp.isPrintable(instant) { instant = 0 }
         valid.decoded.event.timestamp = Timestamp.milliseconds(instant)
         valid.capturedAt = captured.map(Timestamp.milliseconds)
-        valid.createdAt = record.timestamp >= 0 ? record.timestamp : Timestamp.milliseconds(now)
+        valid.createdAt = created >= 0 ? created : Timestamp.milliseconds(now)
         let start = bench.bytes.count
         bench.bytes.reserve(Timestamp.printedLength)
         Timestamp.write(milliseconds: Timestamp.milliseconds(instant), into: &bench.bytes)
@@ -185,16 +197,23 @@ struct EventValidator {
         )
     }
 
+    private func printable(_ instant: Int64) -> Int64? { Timestamp.isPrintable(instant) ? instant : nil }
+
     /// `offset`: a number of milliseconds or the text of one; fractions are cut, and what is absurd counts as absent.
-    private func milliseconds(_ value: Value, _ bench: borrowing Workbench) -> Int64? {
-        guard value.kind == .number || value.kind == .string, value.length > 0, value.length < 20 else { return nil }
+    private func milliseconds(_ value: Value, _ bench: inout Workbench) -> Int64? {
+        guard value.kind == .number || value.kind == .string, value.length > 0 else { return nil }
         var number: Int64 = 0
-        var digits = bench.written(value)[...]
+        let text = bench.text(ofStringAt: value)
+        var digits = text[...]
         let isNegative = digits.first == 0x2D
         if isNegative { digits = digits.dropFirst() }
         guard let first = digits.first, isDigit(first) else { return nil }
         for byte in digits {
-            guard isDigit(byte) else { return byte == 0x2E ? (isNegative ? -number : number) : nil }
+            guard isDigit(byte) else {
+                guard isJSONNumber(text), byte == 0x2E, !digits.contains(where: { $0 | 0x20 == 0x65 })
+                else { return nil }
+                break
+            }
             number = number * 10 + Int64(byte - 0x30)
             if number > 1 << 43 { return nil }  // 279 years
         }
@@ -219,7 +238,14 @@ struct EventValidator {
     private func quoted(_ bytes: UnsafeRawBufferPointer) -> String {
         let text = String(decoding: bytes.prefix(80), as: UTF8.self)
         return String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : $0 })
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
+                    default: scalar
+                    }
+                }
+            )
         )
     }
 
@@ -248,12 +274,21 @@ extension ByteArena {
 
 extension Workbench {
     /// The decoded text of a value, which must not be used after the scratch arena or the workbench's bytes change.
+    ///
+    /// For any other kind of value it is its JSON text.
     mutating func text(ofStringAt value: Value) -> UnsafeRawBufferPointer {
-        guard value.flags.contains(.escaped) else { return written(value) }
         let start = scratch.count
+        if value.kind == .object || value.kind == .array, !value.flags.contains(.plain) {
+            scratch.append(peeling: written(value))
+            return scratch.bytes(start, scratch.count - start)
+        }
+        guard value.flags.contains(.escaped) else { return written(value) }
         scratch.append(decoding: written(value), marker: value.flags.contains(.plain) ? 1 : 2)
         return scratch.bytes(start, scratch.count - start)
     }
+
+    /// The instant that a value's text names, in microseconds since 1970; nil where it names none.
+    mutating func instant(_ value: Value) -> Int64? { value.isSet ? Timestamp.parse(text(ofStringAt: value)) : nil }
 
     /// Appends text as a JSON string's content; returns it as a value.
     ///

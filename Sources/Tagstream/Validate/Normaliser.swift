@@ -56,9 +56,14 @@ enum Normaliser {
     private static func lowerCaseSession(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         let index = decoded.special.sessionID
         guard index >= 0 else { return }
-        let value = bench.fields[Int(index)].value
+        var value = bench.fields[Int(index)].value
+        if value.kind == .string, value.flags.contains(.escaped) {
+            bench.scratch.removeAll()
+            value = bench.appendString(bench.text(ofStringAt: value))
+        }
         guard value.kind == .string, value.length == UUIDText.length else { return }
         let check = UUIDText.check(bench.bytes.base + Int(value.offset))
+        // A UUID that is in lower case already stays as it is written.
         guard check.isValid, check.hasUpperCase else { return }
         bench.addProperty("$session_id", bench.appendLowerCased(value))
         remove(index, &decoded, on: bench)
@@ -90,9 +95,8 @@ enum Normaliser {
         valid.decoded.groupObjects = (.missing, .missing, .missing, .missing, .missing)
         let properties = valid.decoded.event.properties
         for index in Int(properties.first)..<Int(properties.first + properties.count) {
-            let field = bench.fields[index]
-            guard field.keyLength == 8 else { continue }
-            let key = bench.bytes.bytes(Int(field.keyOffset), 8)
+            let key = bench.key(of: bench.fields[index])
+            guard key.count == 8 else { continue }
             if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 {
                 remove(Int32(index), &valid.decoded, on: bench)
             }
@@ -149,6 +153,15 @@ enum Normaliser {
 }
 
 extension Workbench {
+    /// A field's key, decoded; valid until the scratch arena or the workbench's bytes change.
+    mutating func key(of field: Field) -> UnsafeRawBufferPointer {
+        let written = bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
+        guard field.value.flags.contains(.keyEscaped) else { return written }
+        scratch.removeAll()
+        scratch.append(decoding: written, marker: 2)
+        return scratch.bytes(0, scratch.count)
+    }
+
     /// Appends a property with a string value that lies on the workbench, in any space.
     mutating func addProperty(_ name: StaticString, _ value: Value) {
         bytes.reserve(2 * Int(value.length) + name.utf8CodeUnitCount + 16)

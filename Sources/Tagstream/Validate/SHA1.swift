@@ -31,7 +31,7 @@ struct SHA1 {
         if index < message.count { return message[index] }
         if index == message.count { return 0x80 }
         let fromEnd = blocks * 64 - 1 - index
-        return fromEnd < 8 ? UInt8(truncatingIfNeeded: UInt64(message.count) * 8 >> UInt64(fromEnd * 8)) : 0
+        return fromEnd < 8 ? UInt8(truncatingIfNeeded: (UInt64(message.count) * 8) >> UInt64(fromEnd * 8)) : 0
     }
 
     private mutating func compress(_ words: UnsafeMutableBufferPointer<UInt32>) {
