@@ -15,4 +15,13 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
         return bits ^ bits >> 31
     }
+
+    /// A number from 0 up to, and without, the bound.
+    public mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    /// True in so many of a hundred cases.
+    public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+
+    /// One of several.
+    public mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 }

@@ -34,8 +34,8 @@ struct RandomActions {
     private static let classes = ["btn", "btn-primary", "md:flex", "py-2.5", "w-1/2", "nav"]
     private static let tags = ["a", "button", "div", "span", "input"]
 
-    private mutating func one<T>(_ list: [T]) -> T { list[Int.random(in: 0..<list.count, using: &random)] }
-    private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+    private mutating func one<T>(_ list: [T]) -> T { random.pick(list) }
+    private mutating func chance(_ percent: Int) -> Bool { random.chance(percent) }
     private func quoted(_ text: String) -> String { JSONTree.string(text).jsonText }
 
     // MARK: Actions
@@ -158,7 +158,7 @@ struct RandomActions {
     private mutating func one<T>(_ list: ArraySlice<T>) -> T { one(Array(list)) }
 
     private mutating func value() -> String {
-        switch Int.random(in: 0..<10, using: &random) {
+        switch random.below(10) {
         case 0: "null"
         case 1: one(["[\"pro\",1]", "{\"a\":\"it's\"}", "[]"])
         default: scalar()
