@@ -40,11 +40,8 @@ import Worker
         (#"{"teams": {}}"#, "\"teams\" is an object, expected a list"),
         (#"{"teams": [{"id": 2}]}"#, "teams[0]: team 2: \"api_token\" is missing"),
         (#"{"teams": [{"id": 2, "api_token": "t"}, {"id": 3, "api_token": "t"}]}"#, "the same \"api_token\""),
-        (#"[{"id": 1, "steps": [{"event": "x"}]}]"#, "has no \"team_id\""),
-        (
-            #"[{"id": 1, "team_id": 2, "steps": [{"event": "x"}]}, {"id": 1, "team_id": 2, "steps": [{"event": "y"}]}]"#,
-            "defined twice"
-        ),
+        (#"{"teams": [{"id": 2, "api_token": "t"}, {"id": 2, "api_token": "u"}]}"#, "team 2 is defined twice"),
+        (#"{"teams": [{"id": 2, "api_token": "t", "settings": 5}]}"#, "\"settings\" is a number, expected an object"),
         (#"[{"id": 1,"#, "as JSON"),
     ])
     func `that is none says what it holds and what was expected`(text: String, message: String) throws {

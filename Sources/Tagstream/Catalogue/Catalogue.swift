@@ -238,10 +238,10 @@ public struct Catalogue: Sendable {
                 continue
             }
             let name =
-                entry.definition.name.isEmpty ? "\(id)" : "\"\(Printable.shortened(entry.definition.name, to: 100))\""
+                entry.name.isEmpty ? "\(id)" : "\"\(Printable.shortened(entry.name, to: 100))\""
             // No number that other entries may change: the reasons stay those of this entry.
             let reason =
-                "action \(name): its cost is \(entry.definition.cost) units, expected no more than the actions before it leave of the "
+                "action \(name): its cost is \(entry.cost) units, expected no more than the actions before it leave of the "
                 + "quota of team \(team)"
             let change = quarantine(key.description, entry.offset, [reason])
             if id != cause { consequences.append(change) }

@@ -11,13 +11,33 @@ struct TeamBudget: Sendable {
     struct Entry: Sendable {
         /// Its offset in the topic.
         var offset: Int64
-        var definition: ActionDefinition
+        /// What the action costs, in force or not.
+        var cost: Int
+        /// The action's name.
+        var name: String
+        /// The definition as it was read.
+        ///
+        /// All that is kept of an entry that is over: compiled patterns take memory, and beyond the quota nothing bounds how many
+        /// there are.
+        var source: JSONTree
+        /// The definition while it is in force; nil while it is over.
+        var definition: ActionDefinition?
         /// The version in force instead while this one is over; nil where there is none.
         var fallback: ActionDefinition?
-        var isOver = false
+
+        init(_ definition: ActionDefinition, at offset: Int64, after old: Entry?) {
+            self.offset = offset
+            self.definition = definition
+            cost = definition.cost
+            name = definition.name
+            source = definition.source
+            fallback = old?.inForce
+        }
+
+        var isOver: Bool { definition == nil }
 
         /// What tags events.
-        var inForce: ActionDefinition? { isOver ? fallback : definition }
+        var inForce: ActionDefinition? { definition ?? fallback }
     }
 
     /// What the actions may cost together.
@@ -41,8 +61,8 @@ struct TeamBudget: Sendable {
     mutating func put(_ definition: ActionDefinition, at offset: Int64) -> [Int64] {
         let id = definition.id
         let old = entries[id]
-        entries[id] = Entry(offset: offset, definition: definition, fallback: old?.inForce)
-        total += definition.cost - (old?.definition.cost ?? 0)
+        entries[id] = Entry(definition, at: offset, after: old)
+        total += definition.cost - (old?.cost ?? 0)
         append(id)
         if let old {
             if old.isOver { overCount -= 1 }
@@ -57,7 +77,7 @@ struct TeamBudget: Sendable {
         if used + definition.cost <= quota {
             used += definition.cost
         } else {
-            entries[id]?.isOver = true
+            entries[id]?.definition = nil
             overCount += 1
         }
         return [id]
@@ -67,7 +87,7 @@ struct TeamBudget: Sendable {
     mutating func remove(_ id: Int64) -> [Int64] {
         guard let old = entries.removeValue(forKey: id) else { return [] }
         places[id] = nil
-        total -= old.definition.cost
+        total -= old.cost
         if old.isOver { overCount -= 1 }
         guard overCount > 0 || old.isOver else {
             used = total
@@ -98,11 +118,13 @@ struct TeamBudget: Sendable {
         for (id, place) in order where places[id] == place {
             guard var entry = entries[id] else { continue }
             let before = (entry.isOver, entry.fallback == nil)
-            entry.isOver = used + entry.definition.cost > quota
-            if entry.isOver {
+            if used + entry.cost > quota {
+                entry.definition = nil
                 overCount += 1
                 if let fallback = entry.fallback, used + fallback.cost > quota { entry.fallback = nil }
             } else {
+                // It was usable when it came, and reading depends on nothing but the definition.
+                entry.definition = entry.definition ?? ActionDefinition.reading(entry.source).definition
                 entry.fallback = nil
             }
             used += entry.inForce?.cost ?? 0

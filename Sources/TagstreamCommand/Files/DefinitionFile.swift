@@ -29,7 +29,11 @@ struct DefinitionFile {
     /// The largest file, in bytes; ten thousand actions take about five million.
     static let largestFile = 64 << 20
 
+    /// What all actions of a call may cost together, unless a team's quota in its files is larger: compiled patterns take memory.
+    static let largestCost = 2 * ActionCost.teamQuota
+
     private let form: Form
+    private var cost = 0
 
     /// Whether the files say which team's events are which.
     var namesTeams: Bool { !teams.isEmpty }
@@ -119,6 +123,23 @@ struct DefinitionFile {
     private mutating func add(action tree: JSONTree, at place: Int, _ path: String, _ defaultTeam: Int64?) throws {
         // A file of one's own need not number its actions; what is published must.
         let defaultID = defaultTeam == nil ? nil : Int64(place)
+        let limit = max(Self.largestCost, teams.map(\.actionCostQuota).max() ?? 0)
+        guard cost <= limit || tree["deleted"] == .bool(true) else {
+            refusals.append(
+                Refusal(
+                    actionID: tree["id"]?.integer ?? defaultID,
+                    actionName: tree["name"]?.text ?? "",
+                    step: nil,
+                    field: "",
+                    reason: .quota,
+                    found: "not read",
+                    expected: "actions before it that cost at most \(limit) units, and they cost \(cost)",
+                    suggestion: "publish them in several calls",
+                    teamID: tree["team_id"]?.integer
+                )
+            )
+            return
+        }
         let reading =
             switch form {
             case .plain: ActionDefinition.reading(tree, defaultID: defaultID)
@@ -145,7 +166,10 @@ struct DefinitionFile {
             }
             return
         }
-        if let action = reading.definition { actions.append((team, action)) }
+        if let action = reading.definition {
+            cost += action.cost
+            actions.append((team, action))
+        }
     }
 
     private func checkTeams() throws {
@@ -193,10 +217,10 @@ struct DefinitionFile {
         actions.removeAll { keys.contains(.action(team: $0.team, id: $0.action.id)) }
     }
 
-    /// Refuses the actions of teams that neither the files nor the catalogue know.
+    /// Refuses the actions of teams that neither the files nor the catalogue know; a deletion is never refused.
     mutating func refuseOrphans(of present: Catalogue) {
         let known = Set(present.teams.keys).union(teams.map(\.id))
-        for (team, action) in actions where !known.contains(team) {
+        for (team, action) in actions where !known.contains(team) && !action.isDeleted {
             refuse(
                 action,
                 of: team,
@@ -206,7 +230,7 @@ struct DefinitionFile {
                 expected: "a team that the files or the catalogue know, with \"id\" and \"api_token\""
             )
         }
-        actions.removeAll { !known.contains($0.team) }
+        actions.removeAll { !known.contains($0.team) && !$0.action.isDeleted }
     }
 
     private mutating func refuse(

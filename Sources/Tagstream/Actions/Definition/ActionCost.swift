@@ -12,8 +12,8 @@
 /// | pattern | 10, and one for each two instructions of its program |
 /// | text, href, tag_name, selector, element filter | ten times as much, as if a chain had ten elements; a selector counts its compounds and their tests |
 ///
-/// Memory follows the cost: a pattern's program takes about 24 bytes an instruction. So an action holds at most 2.4 MB of programs,
-/// and a team with the default quota 240 MB.
+/// Memory follows the cost: a pattern's program takes about 40 bytes an instruction (measured), so an action holds at most 4 MB of
+/// programs, and a team with the default quota 400 MB. Typical actions cost 20 units.
 public enum ActionCost {
     /// The most that one action may cost: 0.5 ms an event.
     public static let actionLimit = 50_000

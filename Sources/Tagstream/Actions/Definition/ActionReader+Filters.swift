@@ -43,10 +43,20 @@ extension ActionReader {
             .type,
             written,
             "one of \(Self.kindNames)",
-            suggestion: nearest.map { "write \"\($0)\"" }
+            suggestion: nearest.map { "write \"\($0)\"" } ?? Self.postHogHint(name)
         )
         // The filter is refused already; the rest of it is checked as if the obvious had been written.
         return nearest.flatMap(FilterKind.init)
+    }
+
+    /// What PostHog evaluates and a stream processor that sees one event cannot.
+    private static func postHogHint(_ name: String) -> String? {
+        let starts = [
+            "cohort", "static-cohort", "precalculated-cohort", "hogql", "session", "recording", "log", "span",
+        ]
+        let others = ["data_warehouse", "behavioral", "flag"]
+        return (starts + others).contains { name.hasPrefix($0) }
+            ? "this type needs more than the event itself: leave it to a query on the tagged events" : nil
     }
 
     private static var kindNames: String { FilterKind.allCases.map(\.rawValue).sorted().joined(separator: ", ") }

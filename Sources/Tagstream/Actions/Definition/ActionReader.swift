@@ -154,6 +154,7 @@ struct ActionReader {
 
     private mutating func conditions(of step: JSONTree, _ members: [JSONTree.Member]) -> [ActionDefinition.Step.Place] {
         for member in members where !Self.stepKeys.contains(where: { $0.utf8.elementsEqual(member.key.utf8) }) {
+            guard warnings.count < Refusal.largestCount else { break }
             let nearest = Spelling.nearest(to: member.key, among: Self.stepKeys)
             warn(member.key, .unknownKey, suggestion: nearest.map { "write \"\($0)\"" })
         }
