@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import signal
 import subprocess
@@ -13,7 +14,6 @@ import broker
 from checker import check, read_topic
 from deployment import EXAMPLES, RunningWorker, tagstream
 from feeds import CATALOGUE, TEAMS, Fed, stream
-from waiting import until
 
 
 def lines(done: subprocess.CompletedProcess) -> list[dict]:
@@ -227,24 +227,17 @@ def test_a_setting_that_is_none(tmp_path):
 # Clusters that are not there
 
 
-def test_no_broker_is_told_and_does_not_hang(tmp_path):
-    """All three commands, at the same time because each has its patience: exit code 3 and the address."""
+def test_no_broker_is_told_and_does_not_hang():
+    """All three commands, and a name that cannot be resolved, at the same time because each has its patience: exit code 3 and the address."""
     nowhere = f"127.0.0.1:{broker.free_port()}"
-    words = {"topics": ["topics", "create"], "apply": ["apply", "-f", str(EXAMPLES / "actions.yaml")], "run": ["run", "--from", "earliest"]}
-    import concurrent.futures
-
-    with concurrent.futures.ThreadPoolExecutor(len(words)) as pool:
-        done = dict(zip(words, pool.map(lambda some: tagstream(*some, "--brokers", nowhere, timeout=45), words.values())))
-    for name, result in done.items():
-        assert result.returncode == 3, (name, result)
+    attempts = [(["topics", "create"], nowhere), (["apply", "-f", EXAMPLES / "actions.yaml"], nowhere), (["run", "--from", "earliest"], nowhere),
+                (["topics", "create"], "no-such-host.invalid:9092")]
+    with concurrent.futures.ThreadPoolExecutor(len(attempts)) as pool:
+        done = list(pool.map(lambda attempt: tagstream(*attempt[0], "--brokers", attempt[1], timeout=45), attempts))
+    for (words, address), result in zip(attempts, done, strict=True):
+        assert result.returncode == 3, (words, result)
         last = result.stderr.decode().strip().splitlines()[-1]
-        assert nowhere in last and "Hint" in last, (name, last)
-
-
-def test_a_name_that_cannot_be_resolved():
-    done = tagstream("topics", "create", "--brokers", "no-such-host.invalid:9092", timeout=45)
-    assert done.returncode == 3
-    assert "no-such-host.invalid:9092" in done.stderr.decode()
+        assert address in last and "Hint" in last, (words, last)
 
 
 @pytest.mark.parametrize("catalogue", ["topic", "file"])
