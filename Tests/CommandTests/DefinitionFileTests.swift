@@ -106,6 +106,17 @@ import Worker
         #expect(renamed.map(\.effect) == [.changed])
     }
 
+    @Test func `repairs what is quarantined, also with what is in force already`() throws {
+        var present = try catalogue(first)
+        present.apply(key: Array("action/2/1".utf8), value: Array("{}".utf8), at: 1)
+        let repaired = Apply.changes(try file(first), from: present)
+        #expect(repaired.map(\.effect) == [.changed])
+        #expect(repaired.map(\.version) == [1])
+        present.apply(key: Array("action/2/9".utf8), value: Array("{}".utf8), at: 2)
+        let gone = Apply.changes(try file(#"[{"id": 9, "deleted": true}]"#), from: present)
+        #expect(gone.map(\.effect) == [.deleted])
+    }
+
     @Test func `deletes with a tombstone`() throws {
         let gone = #"[{"id": 1, "name": "a", "deleted": true}]"#
         let changes = Apply.changes(try file(gone), from: try catalogue(first))

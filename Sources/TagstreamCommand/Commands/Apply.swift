@@ -140,18 +140,23 @@ struct Apply: AsyncParsableCommand {
         var changes: [Change] = []
         for team in definitions.teams {
             let old = present.teams[team.id]
+            let isQuarantined = present.quarantined[CatalogueKey.team(team.id).description] != nil
             changes.append(
                 Change(
                     entry: .init(.team(team.id), team.source.jsonText),
-                    effect: old == nil ? .created : old?.source == team.source ? .unchanged : .changed
+                    effect: old == nil ? .created : old?.source == team.source && !isQuarantined ? .unchanged : .changed
                 )
             )
         }
         for (team, action) in definitions.actions {
             let key = CatalogueKey.action(team: team, id: action.id)
             let old = present.actions[team]?[action.id]
+            // What is in force may be what the file says, and the topic's last entry still something else.
+            let isQuarantined = present.quarantined[key.description] != nil
             if action.isDeleted {
-                changes.append(Change(entry: .init(key, nil), effect: old == nil ? .unchanged : .deleted))
+                changes.append(
+                    Change(entry: .init(key, nil), effect: old == nil && !isQuarantined ? .unchanged : .deleted)
+                )
                 continue
             }
             let hasSameSteps = old.map { Self.steps(of: $0.source) == Self.steps(of: action.source) } ?? false
@@ -160,7 +165,8 @@ struct Apply: AsyncParsableCommand {
                 ["team_id": .number(team), "id": .number(action.id), "version": .number(version)],
                 in: action.source
             )
-            let effect: Change.Effect = old == nil ? .created : old?.source == tree ? .unchanged : .changed
+            let effect: Change.Effect =
+                old == nil ? .created : old?.source == tree && !isQuarantined ? .unchanged : .changed
             changes.append(Change(entry: .init(key, tree.jsonText), effect: effect, version: version))
         }
         return changes
