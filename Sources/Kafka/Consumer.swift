@@ -382,7 +382,6 @@ enum ProducerOnly {
 enum ConsumerOnly {
     static let names: Set<String> = [
         "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "partition.assignment.strategy",
-        "group.instance.id",
         "fetch.min.bytes", "fetch.max.bytes", "fetch.wait.max.ms", "fetch.message.max.bytes",
         "max.partition.fetch.bytes",
         "fetch.error.backoff.ms", "fetch.queue.backoff.ms", "queued.min.messages", "queued.max.messages.kbytes",

@@ -1,4 +1,4 @@
-public import Kafka
+import Kafka
 public import Tagstream
 
 /// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
