@@ -149,7 +149,8 @@ package final class ModelBroker {
     }
 
     package func note(_ text: @autoclosure () -> String) {
-        guard trace != nil else { return }
+        // What follows a problem explains nothing.
+        guard trace != nil, problem == nil else { return }
         trace?.append(text())
         if let count = trace?.count, count > 40 { trace?.removeFirst(count - 40) }
     }

@@ -227,8 +227,8 @@ package struct ModelDoors: LaneDoors {
         do throws(KafkaError) {
             try pass("commit")
         } catch {
-            // Killed with the request on its way, or before it was sent.
-            if broker.epochs[life.slot] == life.epoch, broker.random.chance(50) {
+            // Killed with the request on its way, or before it was sent; after a failed delivery none is ever sent.
+            if life.failed == nil, broker.epochs[life.slot] == life.epoch, broker.random.chance(50) {
                 broker.open[life.slot]?.hasDelayedEnd = true
             }
             throw error
