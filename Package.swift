@@ -64,7 +64,7 @@ let package = Package(
 
         .target(
             name: "TestKit",
-            dependencies: ["Tagstream", "Worker"],
+            dependencies: ["Kafka", "Tagstream", "Worker"],
             path: "Tests/TestKit",
             swiftSettings: settings
         ),

@@ -13,6 +13,12 @@ struct Variant {
     var name: String
     var operations: Int
     var run: () -> Void
+
+    init(name: String, _ inputs: Inputs, _ run: @escaping () -> Void) {
+        self.name = name
+        operations = inputs.lines.count
+        self.run = run
+    }
 }
 
 /// What was measured of a variant, per operation.

@@ -7,10 +7,13 @@ struct Inputs {
     let lines: [UnsafeRawBufferPointer]
     static let padding = 64
 
+    /// The mean length of a record, in bytes.
+    var meanBytes: Int { lines.reduce(0) { $0 + $1.count } / max(1, lines.count) }
+
     /// Reads a file of one record a line.
     init(_ path: String, limit: Int = .max) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
-        let pieces = data.split(separator: 0x0A).prefix(limit)
+        let pieces = data.split(separator: 0x0A, maxSplits: limit == .max ? .max : limit).prefix(limit)
         let total = pieces.reduce(0) { $0 + $1.count + Self.padding }
         buffer = .allocate(byteCount: total, alignment: 64)
         buffer.initializeMemory(as: UInt8.self, repeating: 0)

@@ -1,70 +1,145 @@
 import Foundation
 import Tagstream
 
-/// `tagstream-benchmarks`: what `make bench` runs.
+/// `TagstreamBenchmarks DIRECTORY [BENCHMARK…]`: what `make bench` runs.
 ///
-/// Prints one table; every figure is CPU time of this process, variants in turn.
+/// Every figure is CPU time of this process; the variants of a table run in turn, round after round.
 @main
 struct Main {
+    static let usage = """
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile …]
+               TagstreamBenchmarks DIRECTORY repeat way|match|limit ACTIONS TIMES
+          DIRECTORY  what Benchmarks/prepare wrote
+          whole      an event's whole way, beside simdjson and a copy of the row
+          match      matching alone, above the scan
+          compile    compiling and changing a plan, and its memory
+          repeat     one variant again and again, to count its instructions
+        """
+
     static func main() throws {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        var arguments = Array(CommandLine.arguments.dropFirst())
         guard let directory = arguments.first else {
-            print(
-                "usage: TagstreamBenchmarks DIRECTORY [--repeat WAY|LIMIT ACTIONS TIMES]\n  DIRECTORY: what Benchmarks/generate.py wrote"
-            )
+            print(usage)
             exit(2)
         }
-        let inputs = try Inputs(directory + "/envelopes.ndjson")
-        if arguments.count == 5, arguments[1] == "--repeat" {
-            try repeatOnly(arguments[2], actions: arguments[3], times: Int(arguments[4]) ?? 1, inputs, directory)
+        arguments.removeFirst()
+        if arguments.first == "repeat", arguments.count == 4 {
+            try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        try wholeWay(inputs, directory)
-    }
-
-    static func snapshot(_ directory: String, _ actions: String) throws -> Snapshot {
-        Snapshot(epoch: 1, teams: [Team(id: 2, token: "", plan: ActionPlan())], onlyTeam: 0)
-    }
-
-    static func wholeWay(_ inputs: Inputs, _ directory: String) throws {
-        let ways = try ["10", "100", "1000", "10000"].map {
-            (name: $0, way: WholeWay(inputs, try snapshot(directory, $0)))
+        for name in arguments.isEmpty ? ["whole", "match", "compile"] : arguments {
+            switch name {
+            case "whole": try wholeWay(directory)
+            case "match": try matchOnly(directory)
+            case "compile": try compile(directory)
+            default:
+                print("benchmark \"\(name)\", expected whole, match, compile or repeat\n\(usage)")
+                exit(2)
+            }
         }
-        ways[0].way.run()
-        let limit = Limit(inputs, rowBytes: ways[0].way.bytesOut / inputs.lines.count)
+    }
+
+    static let sizes = ["10", "100", "1000", "10000"]
+
+    static func generated(_ directory: String, _ size: String) throws -> ActionSet {
+        ActionSet("\(size) actions", try ActionSet.trees("\(directory)/generated/actions_\(size).json"))
+    }
+
+    // MARK: The whole way
+
+    static func wholeWay(_ directory: String) throws {
+        let inputs = try Inputs("\(directory)/generated/envelopes.ndjson")
+        let ways = try sizes.map { size in
+            let set = try generated(directory, size)
+            return (name: set.name, way: WholeWay(inputs, set.snapshot))
+        }
+        ways[2].way.run()
+        let limit = Limit(inputs, rowBytes: ways[2].way.rowBytes / inputs.lines.count)
         var variants = [
-            Variant(
-                name: "limit: simdjson on-demand, both layers + memcpy",
-                operations: inputs.lines.count,
-                run: limit.run
-            )
+            Variant(name: "limit: simdjson on-demand, both layers, and a copy of the row", inputs, limit.run)
         ]
-        for (name, way) in ways {
-            variants.append(Variant(name: "whole way, \(name) actions", operations: inputs.lines.count, run: way.run))
-        }
-        let results = measure(variants, rounds: 9)
-        print("ns/event CPU: median (minimum), ÷ limit, heap allocations/event, tagged, matches")
+        variants += ways.map { Variant(name: "whole way, \($0.name)", inputs, $0.way.run) }
+        let results = measure(variants, rounds: 15)
+        print(
+            "\nThe whole way of \(inputs.lines.count) raw records of \(inputs.meanBytes) bytes, nanoseconds of CPU for each"
+        )
+        print(padded(""), " median  minimum  ÷ limit  ÷ first  allocations   matches")
         for (index, result) in results.enumerated() {
             let counts = index == 0 ? nil : ways[index - 1].way.counts
+            precondition((counts?.deadLetters ?? 0) == 0, "inputs became dead letters")
             print(
-                result.name.padding(toLength: 50, withPad: " ", startingAt: 0),
-                String(
-                    format: "%7.0f (%6.0f)  %5.2f  %6.3f",
-                    result.median,
-                    result.minimum,
-                    result.median / results[0].median,
-                    result.allocations
-                ),
-                counts.map { "\($0.tagged) \($0.matches) dead:\($0.deadLetters)" } ?? ""
+                padded(result.name),
+                decimals(result.median, 0),
+                decimals(result.minimum, 0),
+                decimals(result.minimum / results[0].minimum, 2),
+                index == 0 ? decimals(nil, 2) : decimals(result.minimum / results[1].minimum, 2),
+                decimals(result.allocations, 3),
+                counts.map { "   \($0.matches)" } ?? ""
             )
+        }
+    }
+
+    // MARK: Matching alone
+
+    static func matchOnly(_ directory: String) throws {
+        let inputs = try Inputs("\(directory)/events.jsonl")
+        var sets = try sizes.map { ActionSet("\($0) actions", try ActionSet.trees("\(directory)/actions_\($0).json")) }
+        sets.append(.unindexable(steps: 1000))
+        sets.append(.unindexable(steps: 10_000))
+        let scan = MatchOnly(inputs, ActionPlan())
+        let ways = sets.map { MatchOnly(inputs, $0.plan) }
+        var variants = [Variant(name: "scan: decode and normalise, no actions", inputs, scan.run)]
+        variants += zip(sets, ways).map { Variant(name: $0.name, inputs, $1.run) }
+        let results = measure(variants, rounds: 15)
+        print("\nMatching \(inputs.lines.count) events of \(inputs.meanBytes) bytes, nanoseconds of CPU for each")
+        print(padded(""), " median  minimum  above the scan  allocations  matches/event")
+        for (index, result) in results.enumerated() {
+            let matches = index == 0 ? 0 : Double(ways[index - 1].matches) / Double(inputs.lines.count)
+            print(
+                padded(result.name),
+                decimals(result.median, 0),
+                decimals(result.minimum, 0),
+                "       ",
+                decimals(result.minimum - results[0].minimum, 0),
+                "   ",
+                decimals(result.allocations, 3),
+                "     ",
+                decimals(matches, 2)
+            )
+        }
+    }
+
+    // MARK: Compiling
+
+    static func compile(_ directory: String) throws {
+        for (name, path) in [("generated", "generated/actions_10000.json"), ("stored", "actions_10000.json")] {
+            print("\nThe \(name) set of 10,000 actions")
+            Compiling(try ActionSet.trees("\(directory)/\(path)")).report(rounds: 9)
         }
     }
 
     /// Repeats one variant, for callgrind: instructions per event are the difference of two counts.
-    static func repeatOnly(_ what: String, actions: String, times: Int, _ inputs: Inputs, _ directory: String) throws {
-        let way = WholeWay(inputs, try snapshot(directory, actions))
-        way.run()
-        let limit = Limit(inputs, rowBytes: way.bytesOut / inputs.lines.count)
-        for _ in 0..<times { if what == "LIMIT" { limit.run() } else { way.run() } }
+    static func repeatOnly(_ what: String, actions: String, times: Int, _ directory: String) throws {
+        let run: () -> Void
+        switch what {
+        case "match":
+            let set = ActionSet(actions, try ActionSet.trees("\(directory)/actions_\(actions).json"))
+            run = MatchOnly(try Inputs("\(directory)/events.jsonl", limit: 2000), set.plan).run
+        default:
+            let inputs = try Inputs("\(directory)/generated/envelopes.ndjson", limit: 2000)
+            let way = WholeWay(inputs, try generated(directory, actions).snapshot)
+            way.run()
+            run = what == "limit" ? Limit(inputs, rowBytes: way.rowBytes / inputs.lines.count).run : way.run
+        }
+        run()
+        for _ in 0..<times { run() }
     }
+}
+
+/// A name in a column of its own.
+func padded(_ name: String) -> String { name.padding(toLength: 64, withPad: " ", startingAt: 0) }
+
+/// A figure, right-aligned; a dash where there is none.
+func decimals(_ value: Double?, _ count: Int) -> String {
+    value.map { String(format: "%8.\(count)f", $0) } ?? "       –"
 }

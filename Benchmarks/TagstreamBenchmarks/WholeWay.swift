@@ -8,7 +8,8 @@ final class WholeWay {
     private let batches: [RecordBatch]
     private let snapshot: Snapshot
     private(set) var counts = OutcomeCounts()
-    private(set) var bytesOut = 0
+    /// Bytes of the tagged rows, matches left out.
+    private(set) var rowBytes = 0
 
     init(_ inputs: Inputs, _ snapshot: Snapshot) {
         batches = inputs.batches()
@@ -17,12 +18,12 @@ final class WholeWay {
 
     func run() {
         counts = OutcomeCounts()
-        bytesOut = 0
+        rowBytes = 0
         for batch in batches {
             out.removeAll()
             pipeline.process(batch, under: snapshot, into: &out)
             counts.add(out.counts)
-            bytesOut += out.arena.count
+            for record in out.records where record.destination == .tagged { rowBytes += Int(record.value.length) }
         }
     }
 }

@@ -35,6 +35,7 @@ public struct ClientConfiguration: Sendable {
             Reserved(name: "bootstrap.servers", reason: "use --brokers"),
             Reserved(name: "metadata.broker.list", reason: "use --brokers"),
             Reserved(name: "delivery.report.only.error", reason: ours), Reserved(name: "dr_cb", reason: ours),
+            Reserved(name: "group.protocol", reason: "a lane gives all partitions back before it takes others"),
             Reserved(name: "queuing.strategy", reason: ours),
             Reserved(name: "queue.buffering.backpressure.threshold", reason: ours),
             Reserved(name: "max.in.flight", reason: ours),
@@ -66,12 +67,10 @@ public struct ClientConfiguration: Sendable {
         if let reserved = reserved.first(where: { $0.name == name }) {
             throw ConfigurationProblem("the property \"\(name)\" cannot be set: \(reserved.reason)")
         }
-        if name == "partition.assignment.strategy", value.contains("cooperative"),
-            LibrdkafkaVersion.linked < .cooperativeIsSound
-        {
+        if name == "partition.assignment.strategy", value.contains("cooperative") {
             throw ConfigurationProblem(
-                "\"\(name)\" is \"\(value)\", but librdkafka \(LibrdkafkaVersion.linked) loses assignments with it (#4908); "
-                    + "expected range or roundrobin, or librdkafka \(LibrdkafkaVersion.cooperativeIsSound) or newer"
+                "\"\(name)\" is \"\(value)\", but a lane gives all partitions back before it takes others; "
+                    + "expected range or roundrobin"
             )
         }
         let probe = try RawConfiguration()
@@ -92,9 +91,6 @@ public struct LibrdkafkaVersion: Sendable, Comparable, CustomStringConvertible {
 
     /// The linked one, asked of the library itself and not of the header this was compiled with.
     public static var linked: LibrdkafkaVersion { LibrdkafkaVersion(number: rd_kafka_version()) }
-
-    /// From this version on the cooperative assignor neither loops (#4800) nor loses assignments (#4908, #5088).
-    public static let cooperativeIsSound = LibrdkafkaVersion(number: 0x020A_01FF)
 
     /// By release.
     public static func < (one: LibrdkafkaVersion, other: LibrdkafkaVersion) -> Bool {

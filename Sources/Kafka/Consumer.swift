@@ -69,9 +69,8 @@ public struct Consumer: ~Copyable {
         try raw.set("queued.max.messages.kbytes", String(max(1024, options.queueBytes >> 10)))
         try raw.set("session.timeout.ms", "45000")
         try raw.set("max.poll.interval.ms", "300000")
-        if LibrdkafkaVersion.linked < .cooperativeIsSound {
-            try raw.set("partition.assignment.strategy", "range,roundrobin")
-        }
+        // Eager: the cooperative assignors, and the newer group protocol, want rebalances answered partition by partition.
+        try raw.set("partition.assignment.strategy", "range,roundrobin")
         if let instanceID = options.instanceID { try raw.set("group.instance.id", instanceID) }
         for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key })
         where !ProducerOnly.names.contains(name) {
@@ -95,6 +94,9 @@ public struct Consumer: ~Copyable {
         // One queue for everything, so that one call serves records, rebalances and errors.
         rd_kafka_poll_set_consumer(client.handle)
     }
+
+    // Destroying the client leaves the group as well, and waits for ever if the revoke that comes with it is not answered.
+    deinit { client.state.isClosing = true }
 
     /// Notes the rebalance for the owner instead of answering it here: a callback must neither block nor commit
     /// (reliability: a revoke handler that calls back into the client is the classical deadlock).

@@ -85,6 +85,16 @@ extension KafkaError {
         isFatal = code == RD_KAFKA_RESP_ERR__FATAL
     }
 
+    /// An error as librdkafka would report it, made without it: for tests of whoever has to meet one.
+    ///
+    /// - Parameter flag: what librdkafka would say of it; nil for none of its three flags.
+    package init(code: Int32, while operation: String, flag: Remedy?) {
+        self.init(rd_kafka_resp_err_t(code), operation)
+        isRetriable = flag == .retry
+        requiresAbort = flag == .abort
+        isFatal = flag == .exit
+    }
+
     private static let passing: Set<Int32> = [
         RD_KAFKA_RESP_ERR__TIMED_OUT.rawValue, RD_KAFKA_RESP_ERR__TRANSPORT.rawValue,
         RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue,

@@ -24,7 +24,10 @@ struct TagstreamCommand: AsyncParsableCommand {
             slot.
             """,
         version: version,
-        subcommands: [Demo.self, Run.self, Apply.self, Topics.self, Match.self, Actions.self]
+        subcommands: [
+            Demo.self, Run.self, Check.self, Apply.self, Get.self, Delete.self, Topics.self, Match.self, Explain.self,
+            Actions.self,
+        ]
     )
 
     /// Runs the command.

@@ -7,8 +7,9 @@ public import Tagstream
 public struct CatalogueReader: ~Copyable {
     /// The catalogue as far as it has been read.
     public private(set) var catalogue = Catalogue()
-    private var consumer: Consumer
+    /// Before the consumer, so that it goes first: librdkafka waits for ever for a consumer whose messages are still held.
     private var messages = MessageBatch()
+    private var consumer: Consumer
 
     /// Opens the topic.
     ///
@@ -34,7 +35,7 @@ public struct CatalogueReader: ~Copyable {
         self.consumer = consume consumer
     }
 
-    /// Reads what is there; returns what became of each entry, in order, and whether the topic's end was reached.
+    /// Reads what is there; returns what became of each entry and of others because of it, in order, and whether the topic's end was reached.
     public mutating func read(timeout milliseconds: Int32) throws(KafkaError) -> (
         changes: [Catalogue.Change], isAtEnd: Bool
     ) {
@@ -46,6 +47,7 @@ public struct CatalogueReader: ~Copyable {
             changes.append(
                 catalogue.apply(key: record.key.map(Array.init), value: record.value.map(Array.init), at: record.offset)
             )
+            changes += catalogue.takeConsequences()
         }
         return (changes, !messages.ends.isEmpty)
     }
@@ -66,8 +68,11 @@ public struct CatalogueReader: ~Copyable {
     /// Compiles what has changed.
     public mutating func snapshot() -> Snapshot { catalogue.snapshot() }
 
-    /// Closes the consumer.
-    public consuming func close() { consumer.close() }
+    /// Gives back what was read last, then closes the consumer: in the other order librdkafka waits for ever.
+    public consuming func close() {
+        messages.removeAll()
+        consumer.close()
+    }
 }
 
 /// Writes entries of the catalogue, all of a call in one transaction: a reader sees either none of them or all.

@@ -162,15 +162,20 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// Destroys the messages of the last poll.
     public mutating func release() { messages.removeAll() }
 
-    /// Assigns partitions and reads what is committed for them.
-    public mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: CommittedOffset]
-    {
+    /// Asks the group's coordinator.
+    public mutating func committed(
+        _ partitions: [TopicPartition]
+    ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
         var committed: [TopicPartition: CommittedOffset] = [:]
         try patience.repeating { () throws(KafkaError) in
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0 }
         }
-        try consumer!.value.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64?.none) }))
         return committed
+    }
+
+    /// Takes the assignment.
+    public mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) {
+        try consumer!.value.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64?.none) }))
     }
 
     /// Asks for high watermarks (last stable offsets, as the consumer reads committed records only).

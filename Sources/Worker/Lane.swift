@@ -30,6 +30,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         public var countsByAction = false
         /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
         public var epochPatience: Int64 = 30_000
+        /// Bytes of output that there is room for from the start; it grows to what a poll comes to.
+        public var outputBytes = 4 << 20
+        /// How many transactions in a row may fail before the lane gives up with the last one's error.
+        public var attempts = 100
 
         /// The documented defaults.
         public init() {}
@@ -44,7 +48,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private var doors: Doors
     private var pipeline: Pipeline
     private var batch = RecordBatch()
-    private var out = OutputBatch()
+    private var out: OutputBatch
     private var ledger = OffsetLedger()
     private var transaction: TransactionState
     private var snapshot: Snapshot
@@ -60,7 +64,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// With `exitsAtEnd`: where each partition ended when it was first assigned, and which of them have been read up to there.
     private var targets: [TopicPartition: Int64] = [:]
     private var ended: Set<TopicPartition> = []
-    private var hasBeenAssigned = false
+    /// Whether the group's last word was an assignment, be it of no partition.
+    private var isAssigned = false
+    /// How many transactions have failed since the last one that was committed.
+    private var failures = 0
 
     private struct RecordPosition: Hashable {
         var partition: TopicPartition
@@ -87,6 +94,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.now = now
         self.shouldStop = shouldStop
         snapshot = snapshots.current
+        out = OutputBatch(capacity: configuration.outputBytes)
         pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
         transaction = TransactionState(
             limits: TransactionState.Limits(
@@ -106,8 +114,19 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// - Throws: the error that cannot be met with a retry or an abort.
     public mutating func run() throws {
         try doors.open()
+        while try step() {}
+    }
+
+    /// Takes one turn, or ends the lane: returns whether it goes on.
+    ///
+    /// The tests' simulation interleaves the steps of several lanes.
+    mutating func step() throws -> Bool {
+        defer { board.publish(statistics) }
         do {
-            while !shouldStop(), !isAtEnd { try turn() }
+            if !shouldStop(), !isAtEnd {
+                try turn()
+                return true
+            }
             try finishTransaction()
         } catch {
             // Best effort: what stays open is ended by the broker, or by the next owner of the transactional id.
@@ -116,11 +135,16 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             throw error
         }
         doors.close()
+        return false
     }
 
-    private var isAtEnd: Bool {
-        configuration.exitsAtEnd && hasBeenAssigned && ended.count == ledger.assigned.count && !transaction.isOpen
-    }
+    /// Opens the doors without taking a step: for the simulation, which takes the steps itself.
+    mutating func open() throws { try doors.open() }
+
+    private var isAtEnd: Bool { hasReadAll && !transaction.isOpen }
+
+    /// Whether nothing is left to read of what is assigned: never between two assignments.
+    private var hasReadAll: Bool { configuration.exitsAtEnd && isAssigned && ended.isSuperset(of: ledger.assigned) }
 
     // MARK: One turn
 
@@ -135,16 +159,12 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         switch event {
         case .rebalance(let rebalance): try answer(rebalance)
         case .records(let ends):
+            // Before the records: if these fail, the lane goes back and is at no end any more.
+            ended.formUnion(ends.keys)
             try process()
-            for (partition, _) in ends { ended.insert(partition) }
         }
-        if transaction.isDue(at: now()) || isWaitingOnlyForCommit { try finishTransaction() }
-        board.publish(statistics)
-    }
-
-    /// At the end of everything there is nothing to wait for.
-    private var isWaitingOnlyForCommit: Bool {
-        configuration.exitsAtEnd && transaction.isOpen && ended.count == ledger.assigned.count
+        // At the end of everything there is nothing to wait for.
+        if transaction.isDue(at: now()) || hasReadAll { try finishTransaction() }
     }
 
     private mutating func process() throws {
@@ -216,7 +236,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private mutating func finishTransaction() throws {
         guard transaction.isOpen else { return }
         if let failed = doors.failedRecord {
-            try self.failed(failed.error, label: failed.label)
+            try self.failed(failed.error)
             return
         }
         let epoch = "epoch=\(snapshot.epoch)"
@@ -224,10 +244,14 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         do throws(KafkaError) {
             try doors.commit(offsets)
         } catch {
-            try failed(error, label: doors.failedRecord?.label)
+            try failed(error)
             return
         }
+        for (partition, next) in ledger.offsets where !tooLarge.isEmpty {
+            tooLarge = tooLarge.filter { $0.partition != partition || $0.offset >= next }
+        }
         ledger.committed()
+        failures = 0
         statistics.committed.add(pending)
         statistics.matchesByAction.merge(pendingByAction, uniquingKeysWith: +)
         statistics.commits += 1
@@ -238,15 +262,17 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     ///
     /// A retry that is still an error here has used up its patience inside the doors: then the outcome is unknown, as
     /// it is with everything that has no flag.
-    private mutating func failed(_ error: KafkaError, label: Int? = nil) throws {
+    private mutating func failed(_ error: KafkaError) throws {
         if error.isFenced { throw LaneFailure(fencedBy: error) }
-        if let label, (doors.failedRecord?.error ?? error).isTooLarge { noteTooLarge(label) }
+        let culprit = doors.failedRecord
+        if let culprit, culprit.error.isTooLarge { try noteTooLarge(culprit) }
+        failures += 1
+        guard failures < configuration.attempts else { throw culprit?.error ?? error }
         if error.remedy == .abort || error.isTooLarge || error.isQueueFull {
             do throws(KafkaError) {
                 try doors.abort()
                 statistics.aborts += 1
-                try doors.seek(ledger.aborted())
-                forgetTransaction()
+                try rewind(ledger.aborted())
                 return
             } catch {
                 if error.isFenced { throw LaneFailure(fencedBy: error) }
@@ -257,10 +283,24 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
 
     /// Nobody knows what became of the transaction: ask the broker, after making sure that it can change no more.
     private mutating func recover() throws {
-        let committed = try doors.recover(ledger.assigned)
-        try doors.seek(ledger.recovered(committed: committed))
+        let committed = try recovered(ledger.assigned)
         statistics.recoveries += 1
+        try rewind(ledger.recovered(committed: committed))
+    }
+
+    private mutating func recovered(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
+        do {
+            return try doors.recover(partitions)
+        } catch let error as KafkaError where error.isFenced {
+            throw LaneFailure(fencedBy: error)
+        }
+    }
+
+    private mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
+        // Also where the seek fails: the transaction has ended, and what follows asks the broker where to go on.
         forgetTransaction()
+        ended.subtract(positions.keys)
+        try doors.seek(positions)
     }
 
     private mutating func forgetTransaction() {
@@ -270,11 +310,17 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         positions.removeAll(keepingCapacity: true)
     }
 
-    private mutating func noteTooLarge(_ label: Int) {
-        guard positions.indices.contains(label) else { return }
-        let position = positions[label]
+    private mutating func noteTooLarge(_ failed: FailedDelivery) throws {
+        guard positions.indices.contains(failed.label) else { return }
+        let position = positions[failed.label]
         let topic = String(decoding: batch.topicBytes(position.topic), as: UTF8.self)
-        tooLarge.insert(RecordPosition(partition: TopicPartition(topic, position.partition), offset: position.offset))
+        let record = RecordPosition(partition: TopicPartition(topic, position.partition), offset: position.offset)
+        guard tooLarge.insert(record).inserted else {
+            throw LaneFailure(
+                "the dead letter of \(record.partition) at offset \(record.offset) is refused for its size as well: "
+                    + "the dead letters' topic has to take records of a megabyte"
+            )
+        }
     }
 
     // MARK: Rebalances
@@ -294,7 +340,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 // Somebody else may own them already: nothing may be committed any more.
                 do throws(KafkaError) { try doors.abort() } catch {
                     if error.isFenced { throw LaneFailure(fencedBy: error) }
-                    _ = try doors.recover([])
+                    _ = try recovered([])
                 }
                 statistics.aborts += 1
                 forgetTransaction()
@@ -305,34 +351,44 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     private mutating func assigned(_ partitions: [TopicPartition]) throws {
-        let committed = try doors.assign(partitions)
+        let committed = try doors.committed(partitions)
+        // Nothing is assigned until the catalogue is there: the polls find no records and only show that this member is alive.
+        if let next = try waitForEpoch(of: committed) { return try answer(next) }
+        try doors.assign(partitions)
         ledger.assign(partitions)
-        hasBeenAssigned = true
-        if configuration.exitsAtEnd {
-            let unknown = partitions.filter { targets[$0] == nil }
-            targets.merge(try doors.endOffsets(of: unknown)) { first, _ in first }
-            for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition]! {
-                ended.insert(partition)
-            }
+        isAssigned = true
+        guard configuration.exitsAtEnd else { return }
+        targets.merge(try doors.endOffsets(of: partitions.filter { targets[$0] == nil })) { first, _ in first }
+        for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition] ?? .max {
+            ended.insert(partition)
         }
-        // Epochs never go back: whoever had a partition before has worked under the epoch that stands beside its offset.
+    }
+
+    /// Epochs never go back: whoever had a partition before has worked under the epoch that stands beside its offset.
+    ///
+    /// - Returns: a rebalance that came while waiting.
+    private mutating func waitForEpoch(of committed: [TopicPartition: CommittedOffset]) throws -> Rebalance? {
         let needed = committed.values.compactMap { Self.epoch(in: $0.metadata) }.max() ?? 0
         let deadline = now() + configuration.epochPatience
-        while snapshots.current.epoch < needed, now() < deadline, !shouldStop() {
-            _ = try doors.poll(into: &batch, records: 0, bytes: 0, timeout: 10)
+        while snapshots.current.epoch < needed, !shouldStop() {
+            guard now() < deadline else {
+                throw LaneFailure(
+                    "the partitions were worked on under the catalogue's epoch \(needed), but this worker has only read up to "
+                        + "\(snapshots.current.epoch): is it another catalogue topic?"
+                )
+            }
+            let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 10)
+            if case .rebalance(let rebalance) = event { return rebalance }
+            doors.release()
         }
-        guard snapshots.current.epoch >= needed || shouldStop() else {
-            throw LaneFailure(
-                "the partitions were worked on under the catalogue's epoch \(needed), but this worker has only read up to "
-                    + "\(snapshots.current.epoch): is it another catalogue topic?"
-            )
-        }
+        return nil
     }
 
     private mutating func giveUp(_ partitions: [TopicPartition]) throws {
         try doors.unassign()
         ledger.revoke(partitions)
-        for partition in partitions { ended.remove(partition) }
+        ended.subtract(partitions)
+        isAssigned = false
     }
 
     private static func epoch(in metadata: String) -> Int64? {

@@ -21,8 +21,10 @@ public protocol LaneDoors: ~Copyable {
         -> LaneEvent
     /// Gives the records of the last poll back.
     mutating func release()
-    /// Takes partitions, from their committed offsets; returns what was noted beside those offsets.
-    mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: CommittedOffset]
+    /// What is committed for partitions, once pending transactions have ended, and what was noted beside it.
+    mutating func committed(_ partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: CommittedOffset]
+    /// Takes partitions, from their committed offsets.
+    mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError)
     /// The offsets behind the last committed records of partitions, at this moment.
     mutating func endOffsets(of partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64]
     /// Gives all partitions back.

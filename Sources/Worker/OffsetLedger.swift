@@ -76,16 +76,20 @@ struct OffsetLedger: Equatable {
 
     /// The transaction's outcome was unknown and the broker has been asked: where to seek.
     ///
-    /// - Parameter committed: what the group has committed; a partition without any goes back to where the transaction began.
+    /// - Parameter committed: what the group has committed; a partition without any goes back to its first
+    ///   unfinished record.
     mutating func recovered(committed: [TopicPartition: Int64]) -> [TopicPartition: Int64] {
         var positions: [TopicPartition: Int64] = [:]
         for (partition, entry) in entries {
-            guard let position = committed[partition] ?? entry.start else { continue }
             // Nothing was read of a partition without `next`: it begins at the committed offset by itself.
             guard let next = entry.next else { continue }
+            let unfinished = entry.start ?? entry.expected
+            let position = committed[partition] ?? unfinished ?? next
             positions[partition] = position
-            // What was committed may lie behind control records: only a position before `next` names a record that has to return.
-            entries[partition] = Entry(start: nil, next: position, expected: position < next ? position : nil)
+            // What was committed may be a control record's offset, before the first record that has to return or behind the last one
+            // that need not: only the record that is known to be unfinished can be expected.
+            let expected = unfinished.flatMap { position <= $0 ? $0 : nil }
+            entries[partition] = Entry(start: nil, next: position, expected: expected)
         }
         return positions
     }

@@ -134,6 +134,10 @@ public final class Worker: Service {
             var reader = try self.catalogueReader()
             self.report(try reader.readToEnd { self.isStopping.load(ordering: .relaxed) })
             let snapshot = reader.snapshot()
+            let quarantined = reader.catalogue.quarantined.count
+            if quarantined > 0 {
+                self.logger.warning("catalogue has quarantined entries", metadata: ["entries": "\(quarantined)"])
+            }
             first.withLock { $0 = snapshot }
             reader.close()
         }

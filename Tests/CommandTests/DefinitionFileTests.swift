@@ -40,11 +40,8 @@ import Worker
         (#"{"teams": {}}"#, "\"teams\" is an object, expected a list"),
         (#"{"teams": [{"id": 2}]}"#, "teams[0]: team 2: \"api_token\" is missing"),
         (#"{"teams": [{"id": 2, "api_token": "t"}, {"id": 3, "api_token": "t"}]}"#, "the same \"api_token\""),
-        (#"[{"id": 1, "steps": [{"event": "x"}]}]"#, "has no \"team_id\""),
-        (
-            #"[{"id": 1, "team_id": 2, "steps": [{"event": "x"}]}, {"id": 1, "team_id": 2, "steps": [{"event": "y"}]}]"#,
-            "defined twice"
-        ),
+        (#"{"teams": [{"id": 2, "api_token": "t"}, {"id": 2, "api_token": "u"}]}"#, "team 2 is defined twice"),
+        (#"{"teams": [{"id": 2, "api_token": "t", "settings": 5}]}"#, "\"settings\" is a number, expected an object"),
         (#"[{"id": 1,"#, "as JSON"),
     ])
     func `that is none says what it holds and what was expected`(text: String, message: String) throws {
@@ -107,6 +104,17 @@ import Worker
         let renamed = Apply.changes(try file(name), from: try catalogue(first))
         #expect(renamed.map(\.version) == [1])
         #expect(renamed.map(\.effect) == [.changed])
+    }
+
+    @Test func `repairs what is quarantined, also with what is in force already`() throws {
+        var present = try catalogue(first)
+        present.apply(key: Array("action/2/1".utf8), value: Array("{}".utf8), at: 1)
+        let repaired = Apply.changes(try file(first), from: present)
+        #expect(repaired.map(\.effect) == [.changed])
+        #expect(repaired.map(\.version) == [1])
+        present.apply(key: Array("action/2/9".utf8), value: Array("{}".utf8), at: 2)
+        let gone = Apply.changes(try file(#"[{"id": 9, "deleted": true}]"#), from: present)
+        #expect(gone.map(\.effect) == [.deleted])
     }
 
     @Test func `deletes with a tombstone`() throws {

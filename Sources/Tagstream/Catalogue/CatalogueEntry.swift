@@ -1,4 +1,6 @@
 /// A team as the catalogue's topic and definition files hold it: `{"id": 2, "name": "Web shop", "api_token": "phc_…"}`.
+///
+/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``); other settings are kept.
 public struct TeamDefinition: Sendable, Equatable {
     /// The team's id.
     public var id: Int64
@@ -6,6 +8,8 @@ public struct TeamDefinition: Sendable, Equatable {
     public var name: String
     /// The project's API token: events that carry it are this team's.
     public var token: String
+    /// What all actions of the team may cost together for one event, in the units of ``ActionCost``.
+    public var actionCostQuota: Int
     /// The definition as it was read, with every key that its author wrote.
     public var source: JSONTree
 
@@ -28,8 +32,26 @@ public struct TeamDefinition: Sendable, Equatable {
         }
         self.id = id
         self.token = token
+        actionCostQuota = try Self.quota(of: tree, team: id)
         name = tree["name"]?.text ?? ""
         source = tree
+    }
+
+    /// The largest quota that a team may be given.
+    public static let largestQuota = 1_000_000_000
+
+    private static func quota(of tree: JSONTree, team id: Int64) throws(CatalogueProblem) -> Int {
+        guard let settings = tree["settings"], !settings.isNull else { return ActionCost.teamQuota }
+        guard case .object = settings else {
+            throw CatalogueProblem("team \(id): \"settings\" is \(settings.kindName), expected an object")
+        }
+        guard let quota = settings["action_cost_quota"], !quota.isNull else { return ActionCost.teamQuota }
+        guard let number = quota.integer, 1...Int64(largestQuota) ~= number else {
+            throw CatalogueProblem(
+                "team \(id): \"settings.action_cost_quota\" is \(quota.jsonText), expected a whole number from 1 to \(largestQuota)"
+            )
+        }
+        return Int(number)
     }
 }
 
@@ -48,7 +70,8 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
     /// `action/2/7`: action 7 of team 2
     case action(team: Int64, id: Int64)
 
-    /// Reads a record key; nil for any other text.
+    /// Reads a record key; nil for any other text, also for another spelling of a number, such as `team/02`: the topic is compacted
+    /// by the key's bytes, so one thing must not have two keys.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         let numbers = parts.dropFirst().map { Int64($0) }
@@ -61,6 +84,7 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
             self = .action(team: team, id: id)
         default: return nil
         }
+        guard description.utf8.elementsEqual(text.utf8) else { return nil }
     }
 
     /// The record key.

@@ -145,12 +145,9 @@ extension ByteArena {
         reserve(text.count)  // decoding never lengthens: the shortest escape for n bytes of UTF-8 is longer than n
         let bytes = start.assumingMemoryBound(to: UInt8.self)
         var index = 0
-        while index < text.count {
-            guard bytes[index] == 0x5C else {
-                put(bytes[index])
-                index &+= 1
-                continue
-            }
+        while true {
+            index = copy(bytes, from: index, untilBackslashIn: text.count)
+            guard index < text.count else { return }
             index &+= marker
             guard index < text.count else { return }
             var character = bytes[index]
@@ -170,6 +167,29 @@ extension ByteArena {
             default: put(character)
             }
         }
+    }
+
+    /// Copies what stands before the next backslash, eight bytes at a time; returns where it stands, or the end.
+    ///
+    /// There is room: what is decoded is never longer than what was written, and behind the end is padding.
+    @inline(__always)
+    private mutating func copy(_ bytes: UnsafePointer<UInt8>, from first: Int, untilBackslashIn end: Int) -> Int {
+        var index = first
+        while index &+ 8 <= end {
+            let word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self)
+            base.storeBytes(of: word, toByteOffset: count, as: UInt64.self)
+            let difference = word ^ 0x5C5C_5C5C_5C5C_5C5C
+            let found = (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
+            let length = found == 0 ? 8 : found.trailingZeroBitCount >> 3
+            index &+= length
+            advance(by: length)
+            if found != 0 { return index }
+        }
+        while index < end, bytes[index] != 0x5C {
+            put(bytes[index])
+            index &+= 1
+        }
+        return index
     }
 
     private mutating func appendUnicode(_ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ marker: Int) -> Int

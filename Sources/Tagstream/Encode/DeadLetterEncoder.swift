@@ -1,5 +1,5 @@
 /// Writes dead letters: the original key, value and headers, byte for byte, and the reason in headers behind them
-/// (schemas/dead-letter-headers.json).
+/// (schemas/dead_letter_headers.schema.json).
 ///
 /// Rare, so it may allocate.
 enum DeadLetterEncoder {

@@ -1,4 +1,4 @@
-/// Writes the records of `action_matches`: one for every (event, action), for cohort workers (schemas/action-match.json).
+/// Writes the records of `action_matches`: one for every (event, action), for cohort workers (schemas/action_match.schema.json).
 enum MatchEncoder {
     /// Where a match came from.
     enum Origin {
@@ -21,7 +21,7 @@ enum MatchEncoder {
     static func encode(
         _ valid: ValidEvent,
         team: Team,
-        place: Int,
+        place: Int32,
         source: OutputBatch.Range,
         epoch: Int64,
         origin: Origin,
@@ -29,15 +29,16 @@ enum MatchEncoder {
         into out: inout ByteArena
     ) {
         let event = valid.decoded.event
+        let fragment = team.plan.matchFragment(at: place)
         out.reserve(
             Int(event.name.length) + Int(event.distinctID.length) + Int(valid.decoded.personID.length)
-                + team.fragments.length(at: place)
+                + fragment.count
                 + Int(source.length) + 512
         )
         out.put("{\"team_id\":")
         out.put(decimal: team.id)
         out.put(0x2C)
-        team.fragments.put(place, into: &out)
+        out.put(fragment.baseAddress!, fragment.count)
         out.put(",\"event_uuid\":\"")
         out.put(bench.written(valid.uuid))
         out.put("\",\"event\":\"")
@@ -63,40 +64,19 @@ enum MatchEncoder {
         out.put(out.base + Int(source.offset), Int(source.length))
         out.put("\"}")
     }
-}
 
-/// What every match record of an action says about the action, prepared when the catalogue is compiled:
-/// `"action_id":7,"action_version":3,"action_name":"Signed up"`.
-struct MatchFragments: Sendable {
-    private var text: [UInt8] = []
-    private var ends: [Int] = []
-
-    init(_ definitions: [ActionDefinition]) {
-        var out = ByteArena(capacity: 1 << 12)
-        for action in definitions {
-            out.reserve(96)
-            out.put("\"action_id\":")
-            out.put(decimal: action.id)
-            out.put(",\"action_version\":")
-            out.put(decimal: action.version)
-            out.put(",\"action_name\":\"")
-            var name = action.name
-            name.withUTF8 { out.append(escaping: UnsafeRawBufferPointer($0)) }
-            out.reserve(1)
-            out.put(0x22)
-            ends.append(out.count)
-        }
-        text = Array(out.bytes(0, out.count))
-    }
-
-    /// How long the text of the action at a place is.
-    func length(at place: Int) -> Int { ends[place] - (place == 0 ? 0 : ends[place - 1]) }
-
-    /// Appends the text of the action at a place.
-    ///
-    /// Room must have been reserved.
-    func put(_ place: Int, into out: inout ByteArena) {
-        let start = place == 0 ? 0 : ends[place - 1]
-        text.withUnsafeBytes { out.put($0.baseAddress! + start, ends[place] - start) }
+    /// What every match record of an action says about the action: `"action_id":7,"action_version":3,"action_name":"Signed up"`.
+    static func fragment(id: Int64, version: Int64, name: String) -> [UInt8] {
+        var out = ByteArena(capacity: 256)
+        out.put("\"action_id\":")
+        out.put(decimal: id)
+        out.put(",\"action_version\":")
+        out.put(decimal: version)
+        out.put(",\"action_name\":\"")
+        var name = name
+        name.withUTF8 { out.append(escaping: UnsafeRawBufferPointer($0)) }
+        out.reserve(1)
+        out.put(0x22)
+        return Array(out.bytes(0, out.count))
     }
 }

@@ -128,7 +128,7 @@ public struct Pipeline: ~Copyable {
             MatchEncoder.encode(
                 event,
                 team: team,
-                place: Int(actions[place]),
+                place: actions[place],
                 source: source,
                 epoch: snapshot.epoch,
                 origin: .live,

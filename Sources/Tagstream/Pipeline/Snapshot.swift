@@ -14,18 +14,12 @@ public struct Team: Sendable {
     public let token: String
     /// The team's actions, compiled.
     public let plan: ActionPlan
-    /// For every action of the plan, in the plan's order, its part of a match record, ready to be copied.
-    let fragments: MatchFragments
 
     /// Makes a team.
-    ///
-    /// - Parameters:
-    ///   - definitions: the actions that the plan was compiled from, in the order of their ids.
-    public init(id: Int64, token: String, definitions: [ActionDefinition], plan: ActionPlan) {
+    public init(id: Int64, token: String, plan: ActionPlan) {
         self.id = id
         self.token = token
         self.plan = plan
-        fragments = MatchFragments(definitions)
     }
 }
 

@@ -7,8 +7,10 @@ public struct Trial: ~Copyable {
     private var bench = Workbench()
     private var decoder: EventDecoder
     private let validator: EventValidator
-    private var matcher = Matcher()
+    var matcher = Matcher()
     private var matched = MatchedActions()
+    /// Its own, because a matcher remembers what its evaluator numbers.
+    private var explaining = Evaluator()
 
     /// Makes a trial with its own memory.
     public init(limits: EventLimits = EventLimits()) {
@@ -27,15 +29,68 @@ public struct Trial: ~Copyable {
         with plan: ActionPlan,
         now: Int64 = -1
     ) throws(EventUnreadable) -> [Int64] {
+        try count(text, with: plan, now: now)
+        return matchedIDs(plan)
+    }
+
+    /// How many actions an event belongs to.
+    ///
+    /// The same work as ``match(_:with:now:)`` without a list of the result: allocates nothing once warm.
+    @discardableResult
+    public mutating func count(
+        _ text: UnsafeRawBufferPointer,
+        with plan: ActionPlan,
+        now: Int64 = -1
+    ) throws(EventUnreadable) -> Int {
+        let event = try prepare(text, now: now)
+        matcher.match(event, on: bench, with: plan, into: &matched)
+        return matched.count
+    }
+
+    /// The same by the linear evaluator, which the index has to agree with.
+    mutating func matchLinearly(
+        _ text: UnsafeRawBufferPointer,
+        with plan: ActionPlan,
+        now: Int64 = -1
+    ) throws(EventUnreadable) -> [Int64] {
+        let event = try prepare(text, now: now)
+        matcher.matchLinearly(event, on: bench, with: plan, into: &matched)
+        return matchedIDs(plan)
+    }
+
+    /// Why each of some actions matches an event, or why not: every condition of every step.
+    ///
+    /// One explanation for each action, in their order; the verdicts are those of ``match(_:with:now:)``. It compiles the actions
+    /// anew and allocates for every word it says.
+    ///
+    /// - Throws: ``EventUnreadable`` when the text is no event at all.
+    public mutating func explain(
+        _ text: UnsafeRawBufferPointer,
+        _ actions: [ActionDefinition],
+        now: Int64 = -1
+    ) throws(EventUnreadable) -> [Explanation] {
+        let event = try prepare(text, now: now)
+        var explanations: [Explanation] = []
+        for action in actions {
+            let explainer = Explainer(action)
+            explanations.append(explainer.explain(event, on: bench, with: &explaining))
+        }
+        return explanations
+    }
+
+    /// Decodes and normalises an event as the worker does; it lies on the bench until the next.
+    mutating func prepare(_ text: UnsafeRawBufferPointer, now: Int64) throws(EventUnreadable) -> Event {
         let decoded: DecodedEvent
         do {
             decoded = try decoder.decode(text, on: &bench)
         } catch {
             throw EventUnreadable(reason: error.reason, detail: error.detail)
         }
-        let event = validator.prepare(decoded, at: now, on: &bench)
-        matcher.match(event.decoded.event, on: bench, with: plan, into: &matched)
-        return (0..<matched.count).map { plan.id(at: matched[$0]) }
+        return validator.prepare(decoded, at: now, on: &bench).decoded.event
+    }
+
+    private func matchedIDs(_ plan: ActionPlan) -> [Int64] {
+        (0..<matched.count).map { plan.id(at: matched[$0]) }
     }
 }
 

@@ -20,7 +20,8 @@ struct Actions: ParsableCommand {
                   tagstream actions test Examples/cases.jsonl
                   tagstream actions test --json cases.jsonl > verdicts.jsonl
 
-                With --json one line for every case: {"id":…,"matched":true} or {"id":…,"refused":["…"]}.
+                With --json one line for every case: {"id":…,"matched":true} or {"id":…,"refused":["…"],"reasons":[{…}]}, \
+                where each reason names action, step, field, what was found and what is expected.
                 Exit codes: 0 as expected; 1 a verdict differs; 2 a case cannot be read.
                 """
         )
@@ -84,12 +85,9 @@ private final class CaseSession {
         let reading = ActionDefinition.reading(tree, defaultID: 1)
         guard let action = reading.definition else {
             let reasons = reading.refusals.map(\.description)
-            report(
-                example,
-                "refused",
-                "\"refused\":[\(reasons.map { JSONTree.string($0).jsonText }.joined(separator: ","))]",
-                reasons
-            )
+            let messages = JSONTree.array(reasons.map { .string($0) }).jsonText
+            let details = JSONTree.array(reading.refusals.map(\.json)).jsonText
+            report(example, "refused", "\"refused\":\(messages),\"reasons\":\(details)", reasons)
             return
         }
         let plan = ActionPlan.compile(action.isDeleted ? [] : [action])

@@ -11,11 +11,16 @@ struct Apply: AsyncParsableCommand {
         discussion: """
             Reads JSON or YAML: one action, a list of actions, an object with "teams" and "actions", or a PostHog export \
             ("results"). Every mistake of every action is told at once; nothing is published unless all of them can be evaluated, \
-            or with --partial the good ones. An action whose steps have changed gets the next version. All entries of a call are \
+            or with --partial the good ones. That includes what all actions of a team cost together: its quota is \
+            settings.action_cost_quota of the team. An action whose steps have changed gets the next version. All entries of a call are \
             written in one transaction.
 
               tagstream apply --brokers localhost:9092 -f Examples/actions.yaml
-              tagstream apply --brokers localhost:9092 -f export.json --team 2 --dry-run
+              tagstream apply --brokers localhost:9092 -f export.json --team 2 --posthog-export --dry-run
+
+            With --posthog-export, conditions on elements of $pageview, $pageleave and $screen are dropped with a warning, and each \
+            place where PostHog would count differently is told. With --json: {"key":…,"effect":…,"version":…} for every entry, \
+            {"effect":"refused","action":…,"step":…,"field":…,"reason":…,…} for every mistake, {"effect":"warning",…} for what is odd.
 
             Exit codes: 0 published, or nothing to do; 1 an action is refused; 2 wrong use; 3 Kafka cannot be used.
             """
@@ -35,45 +40,76 @@ struct Apply: AsyncParsableCommand {
     @Flag(help: "Publish the good actions although others are refused.")
     var partial = false
 
+    @Flag(
+        name: .customLong("posthog-export"),
+        help: "Read the files as PostHog's export, and tell where it counts differently."
+    )
+    var isPostHogExport = false
+
     @Flag(help: "Only say what would be published.")
     var dryRun = false
 
-    @Flag(help: "Print one JSON object for every entry.")
+    @Flag(help: "Print one JSON object for every entry, refusal and warning.")
     var json = false
 
     func run() async throws {
         try await reportingFailures {
-            let definitions = try DefinitionFile(files, defaultTeam: team)
-            let isRefused = definitions.report()
-            if isRefused, !partial {
-                throw Failure(
-                    .no,
-                    "nothing was published: \(definitions.refusals.count) mistakes. Use --partial to publish the others"
-                )
-            }
+            var definitions = try DefinitionFile(
+                files,
+                defaultTeam: team,
+                form: isPostHogExport ? .postHogExport : .plain,
+                quotas: .later
+            )
+            report(definitions)
+            try stop(definitions)
             let settings = try cluster.settings()
             do {
-                try publish(definitions, settings)
+                try publish(&definitions, settings)
             } catch {
                 throw Run.failure(of: error, brokers: settings.brokers)
             }
-            if isRefused { throw ExitCode(Failure.Code.no.rawValue) }
+            if !definitions.refusals.isEmpty { throw ExitCode(Failure.Code.no.rawValue) }
         }
     }
 
-    private func publish(_ definitions: DefinitionFile, _ settings: Settings) throws {
+    /// Ends the command where something is refused and not everything else is wanted.
+    private func stop(_ definitions: DefinitionFile) throws {
+        guard !definitions.refusals.isEmpty, !partial else { return }
+        throw Failure(
+            .no,
+            "nothing was published: \(definitions.refusals.count) mistakes. Use --partial to publish the others"
+        )
+    }
+
+    private func report(_ definitions: DefinitionFile) {
+        guard json else {
+            _ = definitions.report()
+            return
+        }
+        printRefusals(definitions, from: 0)
+        for warning in definitions.warnings { print(Self.line("warning", warning.json)) }
+    }
+
+    private func printRefusals(_ definitions: DefinitionFile, from first: Int) {
+        guard json else { return definitions.printRefusals(from: first) }
+        for refusal in definitions.refusals.dropFirst(first) { print(Self.line("refused", refusal.json)) }
+    }
+
+    private static func line(_ effect: String, _ tree: JSONTree) -> String {
+        guard case .object(let members) = tree else { return tree.jsonText }
+        return JSONTree.object([.init(key: "effect", value: .string(effect))] + members).jsonText
+    }
+
+    private func publish(_ definitions: inout DefinitionFile, _ settings: Settings) throws {
         let client = try settings.client()
-        var reader = try CatalogueReader(client, topic: settings.catalogueTopic, group: "tagstream-apply")
-        _ = try reader.readToEnd()
-        let present = reader.catalogue
-        reader.close()
-        let known = Set(present.teams.keys).union(definitions.teams.map(\.id))
-        if let orphan = definitions.actions.first(where: { !known.contains($0.team) }) {
-            throw Failure(
-                .usage,
-                "action \(orphan.action.id) belongs to team \(orphan.team), which neither the files nor the catalogue know; "
-                    + "expected a team with \"id\" and \"api_token\""
-            )
+        let present = try settings.presentCatalogue()
+        let before = definitions.refusals.count
+        definitions.refuseOrphans(of: present)
+        definitions.refuseBeyondQuotas(over: present)
+        printRefusals(definitions, from: before)
+        try stop(definitions)
+        if let problem = QuotaCheck.problems(of: definitions.teams, over: present).first {
+            throw Failure(.no, "nothing was published: \(problem)")
         }
         let changes = Self.changes(definitions, from: present)
         for change in changes { print(describe(change)) }
@@ -104,18 +140,23 @@ struct Apply: AsyncParsableCommand {
         var changes: [Change] = []
         for team in definitions.teams {
             let old = present.teams[team.id]
+            let isQuarantined = present.quarantined[CatalogueKey.team(team.id).description] != nil
             changes.append(
                 Change(
                     entry: .init(.team(team.id), team.source.jsonText),
-                    effect: old == nil ? .created : old?.source == team.source ? .unchanged : .changed
+                    effect: old == nil ? .created : old?.source == team.source && !isQuarantined ? .unchanged : .changed
                 )
             )
         }
         for (team, action) in definitions.actions {
             let key = CatalogueKey.action(team: team, id: action.id)
             let old = present.actions[team]?[action.id]
+            // What is in force may be what the file says, and the topic's last entry still something else.
+            let isQuarantined = present.quarantined[key.description] != nil
             if action.isDeleted {
-                changes.append(Change(entry: .init(key, nil), effect: old == nil ? .unchanged : .deleted))
+                changes.append(
+                    Change(entry: .init(key, nil), effect: old == nil && !isQuarantined ? .unchanged : .deleted)
+                )
                 continue
             }
             let hasSameSteps = old.map { Self.steps(of: $0.source) == Self.steps(of: action.source) } ?? false
@@ -124,7 +165,8 @@ struct Apply: AsyncParsableCommand {
                 ["team_id": .number(team), "id": .number(action.id), "version": .number(version)],
                 in: action.source
             )
-            let effect: Change.Effect = old == nil ? .created : old?.source == tree ? .unchanged : .changed
+            let effect: Change.Effect =
+                old == nil ? .created : old?.source == tree && !isQuarantined ? .unchanged : .changed
             changes.append(Change(entry: .init(key, tree.jsonText), effect: effect, version: version))
         }
         return changes

@@ -121,21 +121,13 @@ struct OfflineRun: ~Copyable {
 
     private mutating func writeIDs() {
         var ids = [String](repeating: "", count: batch.records.count)
-        for index in ids.indices { ids[index] = "\(batch.records[index].offset):" }
-        for record in out.records where record.destination == .tagged {
-            guard let row = out.bytes(record.value), let list = Self.actions(of: row) else { continue }
-            ids[Int(record.input)] += list
+        // The matches stand in the order of their events, and their ids in a list of the same order.
+        var match = 0
+        for record in out.records where record.destination == .matches {
+            ids[Int(record.input)] += (ids[Int(record.input)].isEmpty ? "" : ",") + String(out.matchedIDs[match])
+            match += 1
         }
-        for line in ids { rows.write(line) }
-    }
-
-    /// The list behind the row's last `"actions":[`, which no text within the row can look like: its quotes would be escaped.
-    private static func actions(of row: UnsafeRawBufferPointer) -> Substring? {
-        let text = Substring(decoding: row.suffix(1 << 17), as: UTF8.self)
-        guard let start = text.range(of: "\"actions\":[", options: .backwards),
-            let end = text[start.upperBound...].firstIndex(of: "]")
-        else { return nil }
-        return text[start.upperBound..<end]
+        for index in ids.indices { rows.write("\(batch.records[index].offset):\(ids[index])") }
     }
 
     private mutating func writeDeadLetters() {

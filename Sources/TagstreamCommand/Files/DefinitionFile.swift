@@ -12,6 +12,29 @@ struct DefinitionFile {
     var refusals: [Refusal] = []
     var warnings: [ActionWarning] = []
 
+    /// How actions are read: as they are written, or as what PostHog exported.
+    enum Form {
+        case plain
+        case postHogExport
+    }
+
+    /// Against what the cost of actions is counted.
+    enum Quotas {
+        /// The files say everything: what they do not say has its default.
+        case ofFiles
+        /// They are counted later (``refuseBeyondQuotas(over:)``), against a catalogue that is not read yet.
+        case later
+    }
+
+    /// The largest file, in bytes; ten thousand actions take about five million.
+    static let largestFile = 64 << 20
+
+    /// What all actions of a call may cost together, unless a team's quota in its files is larger: compiled patterns take memory.
+    static let largestCost = 2 * ActionCost.teamQuota
+
+    private let form: Form
+    private var cost = 0
+
     /// Whether the files say which team's events are which.
     var namesTeams: Bool { !teams.isEmpty }
 
@@ -19,12 +42,15 @@ struct DefinitionFile {
     ///
     /// - Parameter defaultTeam: the team of actions that do not say theirs; nil makes that a mistake.
     /// - Throws: a ``Failure`` of code `usage` where a file cannot be read, is neither JSON nor YAML, or holds something else.
-    init(_ paths: [String], defaultTeam: Int64?) throws {
+    init(_ paths: [String], defaultTeam: Int64?, form: Form = .plain, quotas: Quotas = .ofFiles) throws {
+        self.form = form
         for path in paths {
             let tree = try Self.tree(path)
             try add(tree, path, defaultTeam)
         }
-        try checkUnique()
+        try checkTeams()
+        refuseDuplicates()
+        if case .ofFiles = quotas { refuseBeyondQuotas(over: Catalogue()) }
     }
 
     /// Reads a file as JSON or YAML: by its name where that says it, by its first character otherwise.
@@ -36,6 +62,12 @@ struct DefinitionFile {
                 ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
             throw Failure(.usage, "cannot read \"\(path)\": no such file, or not readable")
+        }
+        guard data.count <= largestFile else {
+            throw Failure(
+                .usage,
+                "cannot read \"\(path)\": it has \(data.count) bytes, expected at most \(largestFile). Hint: split it"
+            )
         }
         let isYAML = path.hasSuffix(".yaml") || path.hasSuffix(".yml")
         let first = data.first { $0 > 0x20 }
@@ -90,36 +122,138 @@ struct DefinitionFile {
 
     private mutating func add(action tree: JSONTree, at place: Int, _ path: String, _ defaultTeam: Int64?) throws {
         // A file of one's own need not number its actions; what is published must.
-        let reading = ActionDefinition.reading(tree, defaultID: defaultTeam == nil ? nil : Int64(place))
+        let defaultID = defaultTeam == nil ? nil : Int64(place)
+        let limit = max(Self.largestCost, teams.map(\.actionCostQuota).max() ?? 0)
+        guard cost <= limit || tree["deleted"] == .bool(true) else {
+            refusals.append(
+                Refusal(
+                    actionID: tree["id"]?.integer ?? defaultID,
+                    actionName: tree["name"]?.text ?? "",
+                    step: nil,
+                    field: "",
+                    reason: .quota,
+                    found: "not read",
+                    expected: "actions before it that cost at most \(limit) units, and they cost \(cost)",
+                    suggestion: "publish them in several calls",
+                    teamID: tree["team_id"]?.integer
+                )
+            )
+            return
+        }
+        let reading =
+            switch form {
+            case .plain: ActionDefinition.reading(tree, defaultID: defaultID)
+            case .postHogExport: PostHogExport.reading(tree, defaultID: defaultID)
+            }
         refusals += reading.refusals
         warnings += reading.warnings
-        guard let action = reading.definition else { return }
-        guard let team = action.teamID ?? (teams.count == 1 ? teams[0].id : defaultTeam) else {
-            throw Failure(
-                .usage,
-                "\"\(path)\": action \(action.id) \"\(action.name)\" has no \"team_id\", expected the id of its team (or use --team)"
-            )
+        // Whose an action is matters also for one that is refused: all its mistakes are told at once.
+        let isTeamReadable = tree["team_id"]?.isNull ?? true || tree["team_id"]?.integer != nil
+        guard let team = tree["team_id"]?.integer ?? (teams.count == 1 ? teams[0].id : defaultTeam) else {
+            if isTeamReadable, case .object = tree {
+                refusals.append(
+                    Refusal(
+                        actionID: tree["id"]?.integer ?? defaultID,
+                        actionName: tree["name"]?.text ?? "",
+                        step: nil,
+                        field: "team_id",
+                        reason: .team,
+                        found: "",
+                        expected: "the id of its team",
+                        suggestion: "use --team"
+                    )
+                )
+            }
+            return
         }
-        actions.append((team, action))
+        if let action = reading.definition {
+            cost += action.cost
+            actions.append((team, action))
+        }
     }
 
-    private func checkUnique() throws {
-        var tokens: [String: Int64] = [:]
+    private func checkTeams() throws {
+        var tokens: [[UInt8]: Int64] = [:]
+        var ids: Set<Int64> = []
         for team in teams {
-            if let other = tokens.updateValue(team.id, forKey: team.token), other != team.id {
+            guard ids.insert(team.id).inserted else {
+                throw Failure(.usage, "team \(team.id) is defined twice, expected one definition of each id")
+            }
+            if let other = tokens.updateValue(team.id, forKey: Array(team.token.utf8)) {
                 throw Failure(
                     .usage,
                     "teams \(other) and \(team.id) have the same \"api_token\", expected one team per token"
                 )
             }
         }
-        var seen: Set<CatalogueKey> = []
-        for (team, action) in actions where !seen.insert(.action(team: team, id: action.id)).inserted {
-            throw Failure(
-                .usage,
-                "action \(action.id) of team \(team) is defined twice, expected one definition of each id"
+    }
+
+    /// Of two definitions with one id neither is good: nobody knows which one is meant.
+    private mutating func refuseDuplicates() {
+        var counts: [CatalogueKey: Int] = [:]
+        for (team, action) in actions { counts[.action(team: team, id: action.id), default: 0] += 1 }
+        guard counts.count < actions.count else { return }
+        for (team, action) in actions where counts[.action(team: team, id: action.id), default: 0] > 1 {
+            refuse(
+                action,
+                of: team,
+                "id",
+                .duplicate,
+                found: "\(action.id)",
+                expected: "one definition of each id in team \(team), and this one is defined twice"
             )
         }
+        actions.removeAll { counts[.action(team: $0.team, id: $0.action.id), default: 0] > 1 }
+    }
+
+    /// Refuses the actions that would take their team beyond its quota.
+    ///
+    /// - Parameter present: the catalogue that they are published to.
+    mutating func refuseBeyondQuotas(over present: Catalogue) {
+        let over = QuotaCheck.refusals(of: actions, with: teams, over: present)
+        guard !over.isEmpty else { return }
+        refusals += over.map(\.refusal)
+        let keys = Set(over.map { CatalogueKey.action(team: $0.team, id: $0.refusal.actionID ?? 0) })
+        actions.removeAll { keys.contains(.action(team: $0.team, id: $0.action.id)) }
+    }
+
+    /// Refuses the actions of teams that neither the files nor the catalogue know; a deletion is never refused.
+    mutating func refuseOrphans(of present: Catalogue) {
+        let known = Set(present.teams.keys).union(teams.map(\.id))
+        for (team, action) in actions where !known.contains(team) && !action.isDeleted {
+            refuse(
+                action,
+                of: team,
+                "team_id",
+                .team,
+                found: "\(team)",
+                expected: "a team that the files or the catalogue know, with \"id\" and \"api_token\""
+            )
+        }
+        actions.removeAll { !known.contains($0.team) && !$0.action.isDeleted }
+    }
+
+    private mutating func refuse(
+        _ action: ActionDefinition,
+        of team: Int64,
+        _ field: String,
+        _ reason: Refusal.Reason,
+        found: String,
+        expected: String
+    ) {
+        refusals.append(
+            Refusal(
+                actionID: action.id,
+                actionName: action.name,
+                step: nil,
+                field: field,
+                reason: reason,
+                found: found,
+                expected: expected,
+                suggestion: nil,
+                teamID: team
+            )
+        )
     }
 
     /// The definitions as a catalogue.
@@ -135,7 +269,38 @@ struct DefinitionFile {
     /// Prints refusals and warnings, and says whether there were refusals.
     func report() -> Bool {
         for warning in warnings { printError("warning: \(warning)") }
-        for refusal in refusals { printError("refused: \(refusal)") }
+        printRefusals()
         return !refusals.isEmpty
+    }
+
+    /// Prints refusals from one of them on.
+    func printRefusals(from first: Int = 0) {
+        for refusal in refusals.dropFirst(first) { printError("refused: \(refusal)") }
+    }
+
+    /// What the actions of each team cost together, and the team's quota.
+    var costs: [(team: Int64, cost: Int, quota: Int)] {
+        Dictionary(grouping: actions, by: \.team).sorted { $0.key < $1.key }.map { id, actions in
+            let quota = teams.first { $0.id == id }?.actionCostQuota ?? ActionCost.teamQuota
+            return (id, actions.reduce(0) { $0 + $1.action.cost }, quota)
+        }
+    }
+
+    /// Teams and actions that may be published, refusals and warnings: for programs.
+    var json: [JSONTree.Member] {
+        let costs = costs.map { team, cost, quota in
+            JSONTree.object([
+                .init(key: "team", value: .number(team)),
+                .init(key: "cost", value: .number(Int64(cost))),
+                .init(key: "quota", value: .number(Int64(quota))),
+            ])
+        }
+        return [
+            .init(key: "teams", value: .number(Int64(teams.count))),
+            .init(key: "actions", value: .number(Int64(actions.count))),
+            .init(key: "costs", value: .array(costs)),
+            .init(key: "refused", value: .array(refusals.map(\.json))),
+            .init(key: "warnings", value: .array(warnings.map(\.json))),
+        ]
     }
 }

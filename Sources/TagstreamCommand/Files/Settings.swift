@@ -158,44 +158,67 @@ struct Settings {
     // MARK: Reading
 
     /// Reads a file over the present values.
+    ///
+    /// - Throws: a ``Failure`` of code `usage` for the first mistake.
     mutating func read(_ path: String) throws {
+        if let first = try readAll(path).first { throw Failure(.usage, first) }
+    }
+
+    /// Reads a file over the present values, past what is wrong in it.
+    ///
+    /// - Returns: all mistakes.
+    /// - Throws: a ``Failure`` of code `usage` when the file cannot be read at all.
+    mutating func readAll(_ path: String) throws -> [String] {
         let tree = try DefinitionFile.tree(path)
         guard case .object = tree else {
             throw Failure(.usage, "\"\(path)\" holds \(tree.kindName), expected an object of settings")
         }
-        try read(tree, prefix: "", path)
+        var mistakes: [String] = []
+        try read(tree, prefix: "", path, noting: &mistakes)
+        return mistakes
     }
 
-    private mutating func read(_ tree: JSONTree, prefix: String, _ path: String) throws {
+    private mutating func read(
+        _ tree: JSONTree,
+        prefix: String,
+        _ path: String,
+        noting mistakes: inout [String]
+    ) throws {
         guard case .object(let members) = tree else { return }
         for member in members {
             let name = prefix + member.key
             if name == "kafka" {
-                try readProperties(member.value, path)
+                readProperties(member.value, path, noting: &mistakes)
             } else if let key = Self.keys.first(where: { $0.name == name }) {
                 do {
                     try key.set(&self, member.value)
                 } catch let mistake as Mistake {
-                    throw Failure(
-                        .usage,
+                    mistakes.append(
                         "\"\(path)\": \(name) is \(mistake.found), expected \(mistake.expected) (\(key.meaning))"
                     )
                 }
             } else if Self.keys.contains(where: { $0.name.hasPrefix(name + ".") }), case .object = member.value {
-                try read(member.value, prefix: name + ".", path)
+                try read(member.value, prefix: name + ".", path, noting: &mistakes)
             } else {
-                let known = Self.keys.map(\.name).joined(separator: ", ")
-                throw Failure(.usage, "\"\(path)\": \(name) is no setting, expected one of \(known), or kafka")
+                let known = Self.keys.map(\.name)
+                let hint = Self.nearest(to: name, among: known).map { ". Hint: write \($0)" } ?? ""
+                mistakes.append(
+                    "\"\(path)\": \(name) is no setting, expected one of \(known.joined(separator: ", ")), or kafka\(hint)"
+                )
             }
         }
     }
 
-    private mutating func readProperties(_ tree: JSONTree, _ path: String) throws {
+    /// The setting whose last word this is, whatever group it was written in.
+    private static func nearest(to name: String, among known: [String]) -> String? {
+        Spelling.nearest(to: name, among: known)
+            ?? known.first { $0.split(separator: ".").last == name.split(separator: ".").last }
+    }
+
+    private mutating func readProperties(_ tree: JSONTree, _ path: String, noting mistakes: inout [String]) {
         guard case .object(let members) = tree else {
-            throw Failure(
-                .usage,
-                "\"\(path)\": kafka is \(tree.kindName), expected an object of librdkafka's properties"
-            )
+            mistakes.append("\"\(path)\": kafka is \(tree.kindName), expected an object of librdkafka's properties")
+            return
         }
         for member in members {
             switch member.value {
@@ -203,8 +226,7 @@ struct Settings {
             case .number(_, let text): properties[member.key] = text
             case .bool(let value): properties[member.key] = value ? "true" : "false"
             default:
-                throw Failure(
-                    .usage,
+                mistakes.append(
                     "\"\(path)\": kafka.\(member.key) is \(member.value.kindName), expected a text, number or boolean"
                 )
             }

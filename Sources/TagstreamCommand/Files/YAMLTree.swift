@@ -17,10 +17,14 @@ extension JSONTree {
             throw Failure(.usage, "cannot read \"\(path)\" as YAML: \(error)")
         }
         // A node holds its anchor weakly; the parser owns it.
-        return try withExtendedLifetime(parser) { try node.map { try tree($0, path) } ?? .null }
+        return try withExtendedLifetime(parser) { try node.map { try tree($0, path, levels: defaultDepth) } ?? .null }
     }
 
-    private static func tree(_ node: Node, _ path: String) throws -> JSONTree {
+    private static func tree(_ node: Node, _ path: String, levels: Int) throws -> JSONTree {
+        // As deep as JSON is read: what is published becomes JSON.
+        if node.scalar == nil, levels == 0 {
+            throw Failure(.usage, "\(place(node, path)): nested too deeply, expected at most \(defaultDepth) levels")
+        }
         if node.anchor != nil {
             throw Failure(
                 .usage,
@@ -29,14 +33,14 @@ extension JSONTree {
         }
         switch node {
         case .scalar(let scalar): return self.scalar(scalar, node)
-        case .sequence(let nodes): return .array(try nodes.map { try tree($0, path) })
+        case .sequence(let nodes): return .array(try nodes.map { try tree($0, path, levels: levels - 1) })
         case .mapping(let pairs):
             return .object(
                 try pairs.map { key, value in
                     guard case .scalar(let name) = key else {
                         throw Failure(.usage, "\(place(key, path)): a key that is not a text")
                     }
-                    return Member(key: name.string, value: try tree(value, path))
+                    return Member(key: name.string, value: try tree(value, path, levels: levels - 1))
                 }
             )
         case .alias:

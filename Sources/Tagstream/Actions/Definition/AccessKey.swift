@@ -16,6 +16,8 @@ enum AccessKey {
         case elementGram, loweredElementGram
         /// Something that some element has.
         case tag, elementText, href, id, className, attribute, attributeName
+        /// A tag and a class of one element.
+        case tagClass
     }
 
     private static let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
@@ -68,6 +70,10 @@ enum AccessKey {
         let mixed = (key &+ UInt64(UInt32(bitPattern: scope)) &* 0x8EBC_6AF0_9C88_C6E3) &* multiplier
         return mixed ^ mixed >> 32
     }
+
+    /// The hash of a tag with a class.
+    @inline(__always)
+    static func hash(tag: UInt64, className: UInt64) -> UInt64 { tag &+ className &* 3 }
 
     /// One of 64 bits for something that an element has, by its hash.
     ///

@@ -197,13 +197,28 @@ enum AccessPredicate: Sendable {
         var needs: UInt16 = 0
         var worst = 0
         for alternative in selector.alternatives {
-            let atoms = alternative.compounds.flatMap { $0.tests.compactMap(atom) }
+            let atoms = alternative.compounds.flatMap { $0.tests.compactMap(atom) + tagClasses(of: $0.tests) }
             guard let best = atoms.min(by: { $0.rank < $1.rank }) else { return nil }
             keys.append(best.key)
             needs |= bit(best.kind)
             worst = max(worst, best.rank)
         }
         return .keys(keys, rank: worst, needs: .elements(needs))
+    }
+
+    /// A tag with a class is far rarer than either.
+    private static func tagClasses(of tests: [Selector.Test]) -> [(key: UInt64, kind: AccessKey.Kind, rank: Int)] {
+        guard let tag = tests.lazy.compactMap({ if case .tag(let name) = $0 { name } else { nil } }).first else {
+            return []
+        }
+        return tests.compactMap { test in
+            guard case .className(let name) = test else { return nil }
+            let hash = AccessKey.hash(
+                tag: AccessKey.hash(tag),
+                className: AccessKey.hash(Array(name.prefix { $0 != 0x2E }))
+            )
+            return (AccessKey.key(.tagClass, place: 0, hash), .tagClass, 4)
+        }
     }
 
     private static func atom(_ test: Selector.Test) -> (key: UInt64, kind: AccessKey.Kind, rank: Int)? {

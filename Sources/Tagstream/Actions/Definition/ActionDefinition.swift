@@ -2,7 +2,9 @@
 ///
 /// An action is the OR of its steps, a step the AND of its conditions. Values of this type exist only for actions that may be
 /// published; ``reading(_:defaultID:)`` gives either one of them or all the reasons why not.
-public struct ActionDefinition: Sendable {
+///
+/// An immutable object: ten thousand of them are sorted and linked with every change of one, and copying a reference is cheap.
+public final class ActionDefinition: Sendable {
     /// The action's id within its team.
     public let id: Int64
     /// The team whose events it tags; nil where the definition leaves that to whoever reads it.
@@ -20,8 +22,18 @@ public struct ActionDefinition: Sendable {
     /// What the action may cost for one event, in the units of ``ActionCost``.
     public let cost: Int
 
+    /// How many steps there are.
+    public var stepCount: Int { steps.count }
+
+    /// The longest definition in bytes of JSON: with its key it fits into Kafka's default of a megabyte for a record.
+    public static let maximumLength = 900_000
+
     /// The steps; any one of them makes the action match.
     let steps: [Step]
+    /// The same, as plans are linked from them.
+    let linkParts: [LinkPart]
+    /// What every match record of the action says about it, ready to be copied (``MatchEncoder``).
+    let matchFragment: [UInt8]
 
     /// Conditions that must all hold.
     struct Step: Sendable {
@@ -31,6 +43,33 @@ public struct ActionDefinition: Sendable {
         struct Place: Sendable {
             var field: String
             var condition: Condition
+        }
+    }
+
+    /// What a plan has to know of a step, worked out once.
+    struct LinkPart: Sendable {
+        /// The event's name; nil for a step that takes any.
+        let event: [UInt8]?
+        let eventHash: UInt64
+        /// The conditions but that of the event's name, the cheap ones first.
+        let conditions: [Condition]
+        /// Which of them the step is filed under: the one that rarely holds; -1 where none can be looked up.
+        let filing: Int
+
+        init(_ step: Step) {
+            var event: [UInt8]?
+            var others: [Condition] = []
+            for place in step.conditions {
+                if case .event(let name) = place.condition.test { event = name } else { others.append(place.condition) }
+            }
+            let ordered = others.enumerated()
+                .sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }
+                .map(\.element)
+            let ranks = ordered.map { $0.access?.rank ?? .max }
+            filing = ranks.min().flatMap { $0 == .max ? nil : ranks.firstIndex(of: $0) } ?? -1
+            conditions = ordered
+            self.event = event
+            eventHash = event.map { AccessKey.hash($0) } ?? 0
         }
     }
 
@@ -52,6 +91,8 @@ public struct ActionDefinition: Sendable {
         self.version = version
         self.source = source
         self.steps = steps
+        linkParts = steps.map(LinkPart.init)
+        matchFragment = MatchEncoder.fragment(id: id, version: version, name: name)
         cost = steps.reduce(0) { $0 + 1 + $1.conditions.reduce(0) { $0 + $1.condition.cost } }
     }
 

@@ -43,9 +43,20 @@ extension ActionReader {
             .type,
             written,
             "one of \(Self.kindNames)",
-            suggestion: nearest.map { "write \"\($0)\"" }
+            suggestion: nearest.map { "write \"\($0)\"" } ?? Self.postHogHint(name)
         )
-        return nil
+        // The filter is refused already; the rest of it is checked as if the obvious had been written.
+        return nearest.flatMap(FilterKind.init)
+    }
+
+    /// What PostHog evaluates and a stream processor that sees one event cannot.
+    private static func postHogHint(_ name: String) -> String? {
+        let starts = [
+            "cohort", "static-cohort", "precalculated-cohort", "hogql", "session", "recording", "log", "span",
+        ]
+        let others = ["data_warehouse", "behavioral", "flag"]
+        return (starts + others).contains { name.hasPrefix($0) }
+            ? "this type needs more than the event itself: leave it to a query on the tagged events" : nil
     }
 
     private static var kindNames: String { FilterKind.allCases.map(\.rawValue).sorted().joined(separator: ", ") }
@@ -53,8 +64,22 @@ extension ActionReader {
     private mutating func key(of filter: JSONTree, _ prefix: String) -> String? {
         let value = filter["key"]
         if let key = value?.text, !key.utf8.isEmpty { return key }
-        refuse(prefix + "key", .key, value, "a text that is not empty")
+        refuse(
+            prefix + "key",
+            .key,
+            value,
+            "a text that is not empty",
+            suggestion: value.map { Self.quotedNumber($0) } ?? misspelling(of: "key", in: filter)
+        )
         return nil
+    }
+
+    /// The member of a filter whose name is nearly that of a missing one.
+    private func misspelling(of name: String, in filter: JSONTree) -> String? {
+        guard case .object(let members) = filter else { return nil }
+        let names = ["key", "type", "operator", "value"]
+        let near = members.first { !names.contains($0.key) && Spelling.nearest(to: $0.key, among: [name]) != nil }
+        return near.map { "write \"\(name)\" instead of \"\($0.key)\"" }
     }
 
     private mutating func operatorName(of filter: JSONTree, _ prefix: String) -> OperatorName? {
@@ -70,7 +95,8 @@ extension ActionReader {
             "one of the operators, such as exact, is_not, icontains, regex, gt or is_set",
             suggestion: nearest.map { "write \"\($0)\"" }
         )
-        return nil
+        // The filter is refused already; its value is checked as if the obvious had been written.
+        return nearest.flatMap(OperatorName.named)
     }
 
     private mutating func source(_ kind: FilterKind, _ key: String?, _ filter: JSONTree, _ prefix: String)
@@ -83,7 +109,13 @@ extension ActionReader {
         case .group:
             let index = filter["group_type_index"]
             if let number = index?.integer, 0...4 ~= number { return .group(Int(number)) }
-            refuse(prefix + "group_type_index", .groupTypeIndex, index, "a whole number from 0 to 4")
+            refuse(
+                prefix + "group_type_index",
+                .groupTypeIndex,
+                index,
+                "a whole number from 0 to 4",
+                suggestion: index?.text.flatMap { Int($0) }.map { "write \($0) without quotes" }
+            )
             return nil
         case .eventMetadata:
             guard let key else { return nil }
@@ -121,7 +153,8 @@ extension ActionReader {
                     prefix + "operator",
                     .operator,
                     .string(name.name.description),
-                    "exact, is_not, in or not_in for an element's \(key)"
+                    "exact, is_not, in or not_in for an element's \(key)",
+                    suggestion: name.meaning == .isSet ? nil : name.isNegated ? "write \"is_not\"" : "write \"exact\""
                 )
                 return nil
             }
@@ -129,11 +162,12 @@ extension ActionReader {
             var texts: [String] = []
             for value in values {
                 guard let text = value.text else {
-                    refuse(prefix + "value", .value, value, "a text")
-                    return nil
+                    refuse(prefix + "value", .value, value, "a text", suggestion: Self.quotedNumber(value))
+                    continue
                 }
                 texts.append(text)
             }
+            guard texts.count == values.count else { return nil }
             if key == "tag_name" { return .elementTag(texts.map { Array($0.utf8) }, isNegated: name.isNegated) }
             return selectorTest(texts, name, prefix)
         default:
@@ -170,7 +204,13 @@ extension ActionReader {
         let field = prefix + "value"
         switch filter["value"] ?? .null {
         case .null:
-            refuse(field, .value, nil, "a text, a number, a boolean or a list of them")
+            refuse(
+                field,
+                .value,
+                nil,
+                "a text, a number, a boolean or a list of them",
+                suggestion: misspelling(of: "value", in: filter)
+            )
             return nil
         case .object(let members):
             refuse(field, .value, .object(members), "a text, a number, a boolean or a list of them")
@@ -180,15 +220,15 @@ extension ActionReader {
                 refuse(field, .value, .array([]), "at least one value")
                 return nil
             }
+            let before = refusals.count
             for member in list {
                 switch member {
                 case .object, .array, .null:
                     refuse(field, .value, member, "a text, a number or a boolean in the list")
-                    return nil
                 case .string, .number, .bool: break
                 }
             }
-            return list
+            return refusals.count == before ? list : nil
         case let scalar: return [scalar]
         }
     }
@@ -216,7 +256,14 @@ extension ActionReader {
     private mutating func range(_ values: [JSONTree], _ field: String) -> Operand? {
         let numbers = values.compactMap(Self.number)
         guard values.count == 2, numbers.count == 2, numbers[0] <= numbers[1] else {
-            refuse(field, .between, .array(values), "exactly two numbers, the lower one first")
+            let isReversed = values.count == 2 && numbers.count == 2
+            refuse(
+                field,
+                .between,
+                .array(values),
+                "exactly two numbers, the lower one first",
+                suggestion: isReversed ? "write [\(values[1].jsonText), \(values[0].jsonText)]" : nil
+            )
             return nil
         }
         return .range(numbers[0], numbers[1])
@@ -241,7 +288,7 @@ extension ActionReader {
             return Self.scalar(value)
         case .regex:
             guard let text = value.text else {
-                refuse(field, .regex, value, "a pattern, which is a text")
+                refuse(field, .regex, value, "a pattern, which is a text", suggestion: Self.quotedNumber(value))
                 return nil
             }
             let source = Array(text.utf8)
@@ -253,14 +300,14 @@ extension ActionReader {
                 .date,
                 value,
                 "a date such as \"2026-01-31\" or \"2026-01-31T12:00:00Z\", or a relative one such as \"-7d\"",
-                suggestion: nil
+                suggestion: ValueHint.date(value)
             )
             return nil
         case .semverEqual, .semverUnequal, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual:
             if let text = value.text, Array(text.utf8).withUnsafeBytes({ Version.parse($0) != nil }) {
                 return .version(Array(text.utf8))
             }
-            refuse(field, .semver, value, "a version such as \"1.2.3\"")
+            refuse(field, .semver, value, "a version such as \"1.2.3\"", suggestion: ValueHint.version(value))
             return nil
         case .semverRange:
             if let range = value.text.flatMap({ VersionRangeReader.read(Array($0.utf8), name.range ?? .caret) }) {
@@ -271,7 +318,8 @@ extension ActionReader {
                 .semver,
                 value,
                 name.range == .wildcard
-                    ? "\"N.*\" or \"N.N.*\"" : "a version such as \"1.2.3\" or \"1.2\", without a sign"
+                    ? "\"N.*\" or \"N.N.*\"" : "a version such as \"1.2.3\" or \"1.2\", without a sign",
+                suggestion: ValueHint.versionRange(value, name.range)
             )
             return nil
         case .between, .isSet: return nil

@@ -2,11 +2,15 @@
 struct ActionReader {
     private let defaultID: Int64?
     private var actionID: Int64?
+    private var teamID: Int64?
     private var actionName = ""
     private(set) var refusals: [Refusal] = []
     private(set) var warnings: [ActionWarning] = []
     /// The number of the step that is being read.
     private var step: Int?
+    /// What the patterns so far cost: compiling stops where the action is refused anyway.
+    private var patternCost = 0
+    private var isOutOfBudget = false
 
     init(defaultID: Int64?) { self.defaultID = defaultID }
 
@@ -17,8 +21,20 @@ struct ActionReader {
         }
         actionName = tree["name"]?.text ?? ""
         actionID = tree["id"]?.integer ?? defaultID
+        teamID = tree["team_id"]?.integer
+        // A deletion is written as a tombstone, so its own length does not matter.
         if case .bool(true) = tree["deleted"] ?? .null { return deletion(tree) }
 
+        let length = tree.jsonText.utf8.count
+        guard length <= ActionDefinition.maximumLength else {
+            refuse(
+                "",
+                .size,
+                .string("\(length) bytes long"),
+                "a definition of at most \(ActionDefinition.maximumLength) bytes, which fits into a record of the catalogue's topic"
+            )
+            return ActionReading(definition: nil, refusals: refusals, warnings: [])
+        }
         requireInteger("id", of: tree)
         if actionID == nil, tree["id"] == nil || tree["id"]?.isNull == true {
             refuse("id", .shape, nil, "a whole number")
@@ -28,7 +44,17 @@ struct ActionReader {
         _ = text("name", of: tree)
         let details = text("description", of: tree) ?? ""
         if let deleted = tree["deleted"], !deleted.isNull {
-            if case .bool = deleted {} else { refuse("deleted", .shape, deleted, "true or false") }
+            if case .bool = deleted {
+            } else {
+                let isQuoted = ["true", "false"].contains(deleted.text?.lowercased())
+                refuse(
+                    "deleted",
+                    .shape,
+                    deleted,
+                    "true or false",
+                    suggestion: isQuoted ? "leave out the quotes" : nil
+                )
+            }
         }
         let steps = steps(of: tree)
         guard refusals.isEmpty, let id = actionID else {
@@ -100,7 +126,9 @@ struct ActionReader {
             return []
         }
         guard case .array(let items) = list else {
-            refuse(field, .shape, list, "a list of steps")
+            var suggestion: String?
+            if case .object = list { suggestion = "put the step into a list: [{…}]" }
+            refuse(field, .shape, list, "a list of steps", suggestion: suggestion)
             return []
         }
         if items.isEmpty { refuse(field, .noSteps, list, "at least one step") }
@@ -111,20 +139,25 @@ struct ActionReader {
                 refuse("", .shape, item, "an object")
                 continue
             }
+            let before = refusals.count
             steps.append(ActionDefinition.Step(conditions: conditions(of: item, members)))
-            if steps.last?.conditions.isEmpty == true { warn("", .noConditions) }
+            if steps.last?.conditions.isEmpty == true, refusals.count == before { warn("", .noConditions) }
         }
         step = nil
         return steps
     }
 
-    private static let stepKeys: Set<String> = [
+    private static let stepKeys = [
         "event", "url", "url_matching", "text", "text_matching", "href", "href_matching", "tag_name", "selector",
         "properties",
     ]
 
     private mutating func conditions(of step: JSONTree, _ members: [JSONTree.Member]) -> [ActionDefinition.Step.Place] {
-        for member in members where !Self.stepKeys.contains(member.key) { warn(member.key, .unknownKey) }
+        for member in members where !Self.stepKeys.contains(where: { $0.utf8.elementsEqual(member.key.utf8) }) {
+            guard warnings.count < Refusal.largestCount else { break }
+            let nearest = Spelling.nearest(to: member.key, among: Self.stepKeys)
+            warn(member.key, .unknownKey, suggestion: nearest.map { "write \"\($0)\"" })
+        }
         var places: [ActionDefinition.Step.Place] = []
         func add(_ field: String, _ test: Condition.Test) {
             places.append(.init(field: field, condition: Condition(test)))
@@ -173,7 +206,13 @@ struct ActionReader {
         case let other:
             // Absence may also be written as an empty text, as everywhere in a step.
             if other.text?.isEmpty == true { return [] }
-            refuse("properties", .shape, other, "a list of filters")
+            var suggestion: String?
+            if case .object = other {
+                suggestion =
+                    other["values"] == nil
+                    ? "put the filter into a list: [{…}]" : "write the filters as one flat list"
+            }
+            refuse("properties", .shape, other, "a list of filters", suggestion: suggestion)
             return []
         }
     }
@@ -191,13 +230,14 @@ struct ActionReader {
         }
     }
 
-    private static func quotedNumber(_ value: JSONTree) -> String? {
+    static func quotedNumber(_ value: JSONTree) -> String? {
         if case .number(_, let text) = value { "write \"\(text)\" in quotes" } else { nil }
     }
 
     private mutating func requireInteger(_ field: String, of tree: JSONTree) {
         guard let value = tree[field], !value.isNull, value.integer == nil else { return }
-        refuse(field, .shape, value, "a whole number")
+        let isQuoted = value.text.flatMap { Int64($0) } != nil
+        refuse(field, .shape, value, "a whole number", suggestion: isQuoted ? "leave out the quotes" : nil)
     }
 
     private enum DefaultMode { case like, exact }
@@ -210,8 +250,8 @@ struct ActionReader {
     ) -> TextTest? {
         let written = text(field, of: step)
         let modeField = field + "_matching"
-        let mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
-        guard ["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) else {
+        var mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
+        if !["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) {
             let nearest = Spelling.nearest(to: mode, among: ["contains", "exact", "regex"])
             refuse(
                 modeField,
@@ -220,7 +260,9 @@ struct ActionReader {
                 "contains, exact or regex",
                 suggestion: nearest.map { "write \"\($0)\"" }
             )
-            return nil
+            // Refused already; the text is checked as if the obvious had been written.
+            guard let nearest else { return nil }
+            mode = nearest
         }
         guard let written else { return nil }
         let bytes = Array(written.utf8)
@@ -233,24 +275,33 @@ struct ActionReader {
     }
 
     mutating func pattern(_ source: [UInt8], _ field: String) -> Pattern? {
+        guard !isOutOfBudget else { return nil }
+        let failure: PatternFailure
         switch Pattern.compile(source) {
-        case .success(let pattern): return pattern
-        case .failure(let failure):
+        case .success(let pattern):
+            patternCost += ActionCost.of(pattern)
+            guard patternCost > ActionCost.actionLimit else { return pattern }
+            isOutOfBudget = true
             refuse(
                 field,
-                .regex,
-                .string(String(decoding: source, as: UTF8.self)),
-                "a pattern that RE2 accepts (\(failure.message))",
-                suggestion: Self.hint(for: source)
+                .budget,
+                .number(Int64(patternCost)),
+                "patterns of at most \(ActionCost.actionLimit) units up to here",
+                suggestion: "split the action, or write shorter repetitions"
             )
             return nil
+        case .failure(let found): failure = found
         }
-    }
-
-    private static func hint(for pattern: [UInt8]) -> String? {
-        let text = String(decoding: pattern, as: UTF8.self)
-        if ["(?=", "(?!", "(?<=", "(?<!"].contains(where: text.contains) { return "RE2 has no look-around" }
-        if text.contains("\\1") { return "RE2 has no back-references" }
+        // A pattern beyond RE2's budget takes longest to refuse: a list of them is not tried to its end.
+        if failure.isTooLarge { patternCost += ActionCost.actionLimit / 10 }
+        refuse(
+            field,
+            .regex,
+            .string(String(decoding: source, as: UTF8.self)),
+            "a pattern that RE2 accepts (\(failure.message))",
+            suggestion: PatternHint.of(source)
+        )
+        if patternCost > ActionCost.actionLimit { isOutOfBudget = true }
         return nil
     }
 
@@ -272,6 +323,23 @@ struct ActionReader {
         _ expected: String,
         suggestion: String? = nil
     ) {
+        guard refusals.count < Refusal.largestCount else {
+            guard refusals.count == Refusal.largestCount else { return }
+            refusals.append(
+                Refusal(
+                    actionID: actionID,
+                    actionName: actionName,
+                    step: nil,
+                    field: "",
+                    reason: .tooMany,
+                    found: "wrong in more places than these",
+                    expected: "at most \(Refusal.largestCount) mistakes at once",
+                    suggestion: nil,
+                    teamID: teamID
+                )
+            )
+            return
+        }
         refusals.append(
             Refusal(
                 actionID: actionID,
@@ -281,14 +349,23 @@ struct ActionReader {
                 reason: reason,
                 found: found?.jsonText ?? "",
                 expected: expected,
-                suggestion: suggestion
+                suggestion: suggestion,
+                teamID: teamID
             )
         )
     }
 
-    private mutating func warn(_ field: String, _ reason: ActionWarning.Reason) {
+    private mutating func warn(_ field: String, _ reason: ActionWarning.Reason, suggestion: String? = nil) {
+        guard warnings.count < Refusal.largestCount else { return }
         warnings.append(
-            ActionWarning(actionID: actionID, actionName: actionName, step: step, field: field, reason: reason)
+            ActionWarning(
+                actionID: actionID,
+                actionName: actionName,
+                step: step,
+                field: field,
+                reason: reason,
+                suggestion: suggestion
+            )
         )
     }
 }

@@ -66,9 +66,9 @@ struct OperatorName {
 }
 
 /// Finding what an author may have meant.
-enum Spelling {
+public enum Spelling {
     /// The candidate that differs only in case, or else by at most two letters; nil where none is that near.
-    static func nearest(to word: String, among candidates: [String]) -> String? {
+    public static func nearest(to word: String, among candidates: [String]) -> String? {
         let lowered = LowerCase.of(Array(word.utf8))
         if let same = candidates.first(where: { Array($0.utf8) == lowered }) { return same }
         guard lowered.count <= 40 else { return nil }

@@ -77,6 +77,7 @@ struct SelectorParser {
             default:
                 if Self.isBlank(byte) { return try nonEmpty(tests, from: start) }
                 if position == start { return try nonEmpty(tests, from: start) }
+                if byte == 0x3D, case .tag(let name)? = tests.last { throw bareAttribute(name) }
                 throw unexpected()
             }
         }
@@ -97,8 +98,22 @@ struct SelectorParser {
     }
 
     private var combinatorHint: String? {
-        byte == 0x2B || byte == 0x7E
+        if byte == 0x3E { return "a selector begins with an element: leave out the \">\"" }
+        return byte == 0x2B || byte == 0x7E
             ? "elements know their ancestors only, not their neighbours: use a blank or \">\"" : nil
+    }
+
+    /// `class=btn` and `id=save`, as people write them who mean `.btn` and `#save`.
+    private func bareAttribute(_ name: [UInt8]) -> SelectorFailure {
+        let rest = bytes[(position + 1)...].prefix { !Self.isBlank($0) }.filter { $0 != 0x22 && $0 != 0x27 }
+        let value = String(decoding: rest.prefix(60), as: UTF8.self)
+        let hint =
+            switch String(decoding: name, as: UTF8.self) {
+            case "class": "write .\(value)"
+            case "id": "write #\(value)"
+            case let other: "write [\(other.prefix(60))=\"\(value)\"]"
+            }
+        return SelectorFailure("no \"=\" there", suggestion: hint)
     }
 
     // MARK: Simple selectors
@@ -111,7 +126,10 @@ struct SelectorParser {
             throw SelectorFailure("a pseudo-class behind \":\"; pseudo-elements match no element of a chain")
         }
         guard name == "nth-child" || name == "nth-of-type" else {
-            throw SelectorFailure(":nth-child(n) or :nth-of-type(n) instead of \":\(name)\"")
+            throw SelectorFailure(
+                ":nth-child(n) or :nth-of-type(n) instead of \":\(name)\"",
+                suggestion: Self.pseudoClassHint(name)
+            )
         }
         guard take(0x28) else { throw SelectorFailure("\"(\" behind \":\(name)\"") }
         skipBlanks()
@@ -123,6 +141,20 @@ struct SelectorParser {
             throw SelectorFailure("a number of at least 1 in \":\(name)(n)\"")
         }
         return name == "nth-child" ? .nthChild(number) : .nthOfType(number)
+    }
+
+    private static func pseudoClassHint(_ name: String) -> String? {
+        let lowered = name.lowercased()
+        return switch lowered {
+        case "nth-child", "nth-of-type": "write :\(lowered)(n)"
+        case "first-child": "write :nth-child(1)"
+        case "first-of-type": "write :nth-of-type(1)"
+        case "eq": "write :nth-child(n), which counts from 1"
+        case "contains", "has-text", "text": "use the step's text"
+        case "active", "checked", "disabled", "enabled", "focus", "focus-within", "hover", "target", "valid", "visited":
+            "drop it: a chain knows no states of elements"
+        default: nil
+        }
     }
 
     private mutating func attribute() throws(SelectorFailure) -> Selector.Test {

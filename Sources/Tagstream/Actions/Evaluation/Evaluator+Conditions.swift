@@ -22,6 +22,7 @@ extension Evaluator {
     mutating func remembered(_ index: Int32, _ tables: PlanTables) -> Outcome {
         let known = memo[Int(index)]
         if known >> 2 == epoch { return Outcome(rawValue: UInt8(truncatingIfNeeded: known & 3)).unsafelyUnwrapped }
+        evaluated &+= 1
         let outcome = evaluate(index, tables)
         memo[Int(index)] = epoch << 2 | UInt32(outcome.rawValue)
         return outcome

@@ -12,6 +12,16 @@ enum Outcome: UInt8 {
         guard isNegated, self != .failed else { return self }
         return self == .isTrue ? .isFalse : .isTrue
     }
+
+    /// What came of both: false wins, then a failure.
+    func and(_ other: Outcome) -> Outcome {
+        self == .isFalse || other == .isFalse ? .isFalse : self == .failed || other == .failed ? .failed : .isTrue
+    }
+
+    /// What came of either: true wins, then a failure.
+    func or(_ other: Outcome) -> Outcome {
+        self == .isTrue || other == .isTrue ? .isTrue : self == .failed || other == .failed ? .failed : .isFalse
+    }
 }
 
 /// Evaluates conditions of one event: the only place where their meaning is written down.
@@ -32,6 +42,8 @@ struct Evaluator: ~Copyable {
     var memo = Column<UInt32>(capacity: 1024)
     var table = ElementTable()
     private var elementsEpoch: UInt32 = 0
+    /// How many conditions were evaluated, not remembered, since the matcher was made.
+    var evaluated = 0
     /// How many entries of `$elements` were left out since the matcher was made.
     private(set) var skippedElements = 0
 

@@ -26,6 +26,11 @@ final class Pattern: @unchecked Sendable {
 
     deinit { tagstream_re2_destroy(handle) }
 
+    /// Whether a text of a definition matches; events are matched through ``PlanTables``.
+    func matches(_ text: [UInt8]) -> Bool {
+        text.withUnsafeBytes { tagstream_re2_search(handle, $0.baseAddress, $0.count) } == 1
+    }
+
     /// Compiles a pattern, or tells why RE2 does not take it.
     static func compile(_ text: [UInt8]) -> Result<Pattern, PatternFailure> {
         guard text.count <= maximumLength else {
@@ -43,7 +48,9 @@ final class Pattern: @unchecked Sendable {
                 ? "its program is larger than RE2's budget of \(Self.budget >> 20) MiB"
                 : "RE2: " + String(cString: error)
             tagstream_re2_destroy(created)
-            if !isTooLarge || budget == Self.budget { return .failure(PatternFailure(message: message)) }
+            if !isTooLarge || budget == Self.budget {
+                return .failure(PatternFailure(message: message, isTooLarge: isTooLarge))
+            }
         }
         return .failure(PatternFailure(message: "RE2: out of memory"))
     }
@@ -52,4 +59,6 @@ final class Pattern: @unchecked Sendable {
 /// Why a pattern was refused.
 struct PatternFailure: Error {
     let message: String
+    /// Whether its program is beyond RE2's budget.
+    var isTooLarge = false
 }

@@ -45,6 +45,10 @@ public final class ActionPlan: @unchecked Sendable {
     let stepConditions: Frozen<Int32>
     /// The first step of each action, and one more at the end.
     let firstSteps: Frozen<Int32>
+    /// The actions' ids, and their fragments of match records, one behind the other with where each ends.
+    private let ids: Frozen<Int64>
+    private let fragments: Frozen<UInt8>
+    private let fragmentEnds: Frozen<Int32>
 
     /// A plan without actions.
     public convenience init() { self.init([]) }
@@ -62,8 +66,14 @@ public final class ActionPlan: @unchecked Sendable {
             for definition in definitions { latest[definition.id] = definition }
             definitions = latest.values.sorted { $0.id < $1.id }
         }
-        var linker = PlanLinker(stepCount: definitions.reduce(0) { $0 + $1.steps.count })
-        for (place, definition) in definitions.enumerated() { linker.append(definition, at: Int32(place)) }
+        var linker = PlanLinker(stepCount: definitions.reduce(0) { $0 + $1.linkParts.count })
+        var fragments: [UInt8] = []
+        var fragmentEnds: [Int32] = []
+        for (place, definition) in definitions.enumerated() {
+            linker.append(definition.linkParts, of: Int32(place))
+            fragments += definition.matchFragment
+            fragmentEnds.append(Int32(fragments.count))
+        }
         linker.link()
         self.definitions = definitions
         cost = definitions.reduce(0) { $0 + $1.cost }
@@ -72,6 +82,9 @@ public final class ActionPlan: @unchecked Sendable {
         steps = Frozen(linker.steps)
         stepConditions = Frozen(linker.stepConditions)
         firstSteps = Frozen(linker.firstSteps)
+        ids = Frozen(definitions.map(\.id))
+        self.fragments = Frozen(fragments)
+        self.fragmentEnds = Frozen(fragmentEnds)
     }
 
     deinit {
@@ -80,14 +93,28 @@ public final class ActionPlan: @unchecked Sendable {
         steps.deallocate()
         stepConditions.deallocate()
         firstSteps.deallocate()
+        ids.deallocate()
+        fragments.deallocate()
+        fragmentEnds.deallocate()
     }
 
     /// How many bytes the plan takes, the definitions and their patterns not counted.
     public var byteCount: Int {
-        tables.byteCount + index.byteCount + steps.bytes + stepConditions.bytes + firstSteps.bytes
+        tables.byteCount + index.byteCount + steps.bytes + stepConditions.bytes + firstSteps.bytes + ids.bytes
+            + fragments.bytes + fragmentEnds.bytes
     }
 
     /// The id of the action at a place.
     @inline(__always)
-    func id(at place: Int32) -> Int64 { definitions[Int(place)].id }
+    func id(at place: Int32) -> Int64 { ids[Int(place)] }
+
+    /// What match records say of the action at a place.
+    @inline(__always)
+    func matchFragment(at place: Int32) -> UnsafeRawBufferPointer {
+        let start = place == 0 ? 0 : Int(fragmentEnds[Int(place) &- 1])
+        return UnsafeRawBufferPointer(
+            start: UnsafeRawPointer(fragments.base) + start,
+            count: Int(fragmentEnds[Int(place)]) &- start
+        )
+    }
 }

@@ -1,25 +1,42 @@
 /// Files every step under exactly one access predicate, and lays the files out flat.
 struct IndexBuilder {
-    private struct Entry {
+    /// A key that leads to a file.
+    private struct Key {
         var key: UInt64
-        var step: Int32
+        var file: Int32
     }
 
+    /// A step that is filed: its other conditions are a range of ``others``.
+    private struct Filed {
+        var first: Int32
+        var count: Int32
+        var action: Int32
+        /// The step that was filed before it in the same file; -1 for the first.
+        var before: Int32
+    }
+
+    private struct FileName {
+        var event: Int32
+        var condition: Int32
+        /// The last step that was filed, and how many there are.
+        var last: Int32
+        var count: Int32
+    }
+
+    /// What has to be known of events of one name; the properties are kept in lists with repetitions and sorted in the end.
     private struct Need {
-        var equalities: Set<Int32> = []
-        var grams: Set<Int64> = []
+        var equalities: [Int32] = []
+        var grams: [Int32] = []
         var elements: UInt16 = 0
-
-        mutating func merge(_ other: Need) {
-            equalities.formUnion(other.equalities)
-            grams.formUnion(other.grams)
-            elements |= other.elements
-        }
     }
 
-    private var entries: [Entry] = []
+    private var keys: [Key] = []
+    private var fileTable: NumberTable
+    private var files: [FileName] = []
+    private var filed: [Filed] = []
+    private var others: [Int32] = []
     private var names: [[UInt8]] = []
-    private var nameIndex: [[UInt8]: Int32] = [:]
+    private var nameTable = NumberTable(capacity: 64)
     /// By event name; the last is that of steps without one.
     private var needs: [Need] = []
     private var anyNeed = Need()
@@ -27,15 +44,20 @@ struct IndexBuilder {
     /// How often each gram occurs in the conditions, by sixteen bits of its hash: rare ones are good keys.
     private var frequency = [UInt16](repeating: 0, count: 1 << 16)
 
-    init(capacity: Int) { entries.reserveCapacity(capacity * 2) }
+    init(capacity: Int) {
+        fileTable = NumberTable(capacity: capacity)
+        keys.reserveCapacity(capacity)
+        filed.reserveCapacity(capacity)
+        others.reserveCapacity(capacity)
+    }
 
     /// The index of an event name, as ``FlatStep/event`` has it.
-    mutating func index(ofEvent name: [UInt8]) -> Int32 {
-        if let found = nameIndex[name] { return found }
-        let index = Int32(names.count)
-        names.append(name)
-        nameIndex[name] = index
-        needs.append(Need())
+    mutating func index(ofEvent name: [UInt8], _ hash: UInt64) -> Int32 {
+        let (index, isNew) = nameTable.number(hash) { [names] in names[Int($0)] == name }
+        if isNew {
+            names.append(name)
+            needs.append(Need())
+        }
         return index
     }
 
@@ -50,48 +72,161 @@ struct IndexBuilder {
 
     private static func place(_ gram: UInt32) -> Int { Int(truncatingIfNeeded: AccessKey.gram(gram) >> 48) }
 
-    /// Files a step under a predicate, or under its event's name when there is none.
+    /// Files a step of an action under one of its conditions (-1: under its event's name).
+    ///
+    /// - Returns: whether this is the first step of its file, so that the file needs keys.
+    mutating func file(_ action: Int32, event: Int32, under filing: Int32, of conditions: ArraySlice<Int32>) -> Bool {
+        let hash = UInt64(UInt32(bitPattern: event)) << 32 | UInt64(UInt32(bitPattern: filing))
+        let (number, isNew) = fileTable.number(hash &* 0x9E37_79B9_7F4A_7C15) { [files] in
+            files[Int($0)].event == event && files[Int($0)].condition == filing
+        }
+        if isNew { files.append(FileName(event: event, condition: filing, last: -1, count: 0)) }
+        let first = others.count
+        for condition in conditions where condition != filing { others.append(condition) }
+        filed.append(
+            Filed(
+                first: Int32(first),
+                count: Int32(others.count - first),
+                action: action,
+                before: files[Int(number)].last
+            )
+        )
+        files[Int(number)].last = Int32(filed.count - 1)
+        files[Int(number)].count += 1
+        return isNew
+    }
+
+    /// Adds the keys under which the last file is looked up.
     ///
     /// - Parameter slot: the property that the predicate is about; -1 where it is about elements.
-    mutating func file(_ step: Int32, event: Int32, slot: Int32, under predicate: AccessPredicate?) {
-        var need = Need()
+    mutating func addKeys(event: Int32, slot: Int32, of predicate: AccessPredicate?) {
+        let file = Int32(files.count - 1)
+        func scoped(_ key: UInt64) -> Key { Key(key: AccessKey.scoped(key, event), file: file) }
         switch predicate {
-        case nil: entries.append(Entry(key: AccessKey.scoped(AccessKey.key(.event, place: 0, 0), event), step: step))
-        case .keys(let keys, _, let looked)?:
-            for key in keys { entries.append(Entry(key: AccessKey.scoped(key, event), step: step)) }
+        case nil: keys.append(scoped(AccessKey.key(.event, place: 0, 0)))
+        case .keys(let found, _, let looked)?:
+            for key in found { keys.append(scoped(key)) }
             switch looked {
-            case .equality: need.equalities = [slot]
-            case .elements(let bits): need.elements = bits
+            case .equality: need(event) { $0.equalities.append(slot) }
+            case .elements(let bits): need(event) { $0.elements |= bits }
             }
         case .grams(let sets, let kind, let place)?:
             for set in sets {
                 let rarest = set.min { frequency[Self.place($0)] < frequency[Self.place($1)] }!
                 let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest))
                 grams.append(key)
-                entries.append(Entry(key: AccessKey.scoped(key, event), step: step))
+                keys.append(scoped(key))
             }
             switch kind {
-            case .gram, .loweredGram: need.grams = [Int64(slot) << 1 | (kind == .loweredGram ? 1 : 0)]
-            default: need.elements = AccessPredicate.bit(kind)
+            case .gram, .loweredGram: need(event) { $0.grams.append(slot << 1 | (kind == .loweredGram ? 1 : 0)) }
+            default: need(event) { $0.elements |= AccessPredicate.bit(kind) }
             }
         }
-        if event < 0 { anyNeed.merge(need) } else { needs[Int(event)].merge(need) }
+    }
+
+    private mutating func need(_ event: Int32, _ change: (inout Need) -> Void) {
+        if event < 0 { change(&anyNeed) } else { change(&needs[Int(event)]) }
+    }
+
+    /// What lay under the files, flat.
+    private struct Layout {
+        var files: [PlanIndex.File] = []
+        var entries: [PlanIndex.Entry] = []
+        var conditions: [Int32] = []
+        var actions: [Int32] = []
+    }
+
+    /// Lays the files out: steps with the same other conditions become one entry with several actions.
+    private func layOut() -> Layout {
+        var out = Layout()
+        out.files.reserveCapacity(files.count)
+        out.entries.reserveCapacity(filed.count)
+        out.conditions.reserveCapacity(others.count)
+        out.actions.reserveCapacity(filed.count)
+        var steps: [Filed] = []
+        for file in files {
+            steps.removeAll(keepingCapacity: true)
+            var number = file.last
+            while number >= 0 {
+                steps.append(filed[Int(number)])
+                number = filed[Int(number)].before
+            }
+            if steps.count > 1 { steps.sort { isBefore($0, $1) } }
+            let first = out.entries.count
+            append(steps, to: &out)
+            out.files.append(
+                PlanIndex.File(
+                    condition: file.condition,
+                    event: file.event,
+                    first: UInt32(first),
+                    count: UInt32(out.entries.count - first)
+                )
+            )
+        }
+        return out
+    }
+
+    private func append(_ steps: [Filed], to out: inout Layout) {
+        for (index, step) in steps.enumerated() {
+            let conditions = others[Int(step.first)..<Int(step.first + step.count)]
+            if index > 0, areSame(steps[index - 1], step) {
+                // Two equal steps of one action are one.
+                if steps[index - 1].action == step.action { continue }
+                out.entries[out.entries.count - 1].actionCount += 1
+            } else {
+                out.entries.append(
+                    PlanIndex.Entry(
+                        firstCondition: UInt32(out.conditions.count),
+                        conditionCount: UInt32(step.count),
+                        firstAction: UInt32(out.actions.count),
+                        actionCount: 1
+                    )
+                )
+                out.conditions += conditions
+            }
+            out.actions.append(step.action)
+        }
+    }
+
+    private func areSame(_ one: Filed, _ two: Filed) -> Bool {
+        guard one.count == two.count else { return false }
+        for offset in 0..<Int(one.count) where others[Int(one.first) + offset] != others[Int(two.first) + offset] {
+            return false
+        }
+        return true
+    }
+
+    /// Few conditions first, equal ones together, then in the order of the actions.
+    private func isBefore(_ one: Filed, _ two: Filed) -> Bool {
+        if one.count != two.count { return one.count < two.count }
+        for offset in 0..<Int(one.count) {
+            let (left, right) = (others[Int(one.first) + offset], others[Int(two.first) + offset])
+            if left != right { return left < right }
+        }
+        return one.action < two.action
+    }
+
+    /// Without repetitions, ascending.
+    private static func distinct(_ numbers: [Int32]) -> [Int32] {
+        var out: [Int32] = []
+        for number in numbers.sorted() where number != out.last { out.append(number) }
+        return out
     }
 
     mutating func freeze() -> PlanIndex {
-        entries.sort { $0.key == $1.key ? $0.step < $1.step : $0.key < $1.key }
+        keys.sort { $0.key == $1.key ? $0.file < $1.file : $0.key < $1.key }
         var postings: [PlanIndex.Posting] = []
-        var steps: [Int32] = []
-        postings.reserveCapacity(entries.count)
-        steps.reserveCapacity(entries.count)
-        for entry in entries {
-            if let last = postings.indices.last, postings[last].key == entry.key {
-                if steps.last == entry.step { continue }
+        var lists: [Int32] = []
+        postings.reserveCapacity(keys.count)
+        lists.reserveCapacity(keys.count)
+        for key in keys {
+            if let last = postings.indices.last, postings[last].key == key.key {
+                if lists.last == key.file { continue }
                 postings[last].count += 1
             } else {
-                postings.append(PlanIndex.Posting(key: entry.key, first: UInt32(steps.count), count: 1))
+                postings.append(PlanIndex.Posting(key: key.key, first: UInt32(lists.count), count: 1))
             }
-            steps.append(entry.step)
+            lists.append(key.file)
         }
         let capacity = max(2, postings.count * 2).nextPowerOfTwo
         var table = [Int32](repeating: -1, count: capacity)
@@ -100,20 +235,13 @@ struct IndexBuilder {
             while table[place] >= 0 { place = (place + 1) & (capacity - 1) }
             table[place] = Int32(index)
         }
-        let filterWords = max(16, min(8192, grams.count / 4)).nextPowerOfTwo
-        var filter = [UInt64](repeating: 0, count: filterWords)
-        for gram in grams {
-            let bit = Int(truncatingIfNeeded: gram >> 40) & (filterWords * 64 - 1)
-            filter[bit >> 6] |= 1 << UInt64(bit & 63)
-        }
-        return assemble(postings, table, steps, filter)
+        return assemble(postings, table, lists)
     }
 
     private func assemble(
         _ postings: [PlanIndex.Posting],
         _ table: [Int32],
-        _ steps: [Int32],
-        _ filter: [UInt64]
+        _ lists: [Int32]
     ) -> PlanIndex {
         var pool: [UInt8] = []
         var ranges: [PoolRange] = []
@@ -130,18 +258,21 @@ struct IndexBuilder {
         var equalities: [Int32] = []
         var gramPlaces: [PlanIndex.GramPlace] = []
         for own in needs + [Need()] {
-            var need = own
-            need.merge(anyNeed)
-            var profile = PlanIndex.Profile()
-            profile.firstEquality = UInt32(equalities.count)
-            equalities += need.equalities.sorted()
-            profile.equalityCount = UInt32(need.equalities.count)
-            profile.firstGram = UInt32(gramPlaces.count)
-            gramPlaces += need.grams.sorted().map { PlanIndex.GramPlace(slot: Int32($0 >> 1), isLowered: $0 & 1 == 1) }
-            profile.gramCount = UInt32(need.grams.count)
-            profile.elements = need.elements
-            profiles.append(profile)
+            let ownEqualities = Self.distinct(own.equalities + anyNeed.equalities)
+            let ownGrams = Self.distinct(own.grams + anyNeed.grams)
+            profiles.append(
+                PlanIndex.Profile(
+                    firstEquality: UInt32(equalities.count),
+                    equalityCount: UInt32(ownEqualities.count),
+                    firstGram: UInt32(gramPlaces.count),
+                    gramCount: UInt32(ownGrams.count),
+                    elements: own.elements | anyNeed.elements
+                )
+            )
+            equalities += ownEqualities
+            gramPlaces += ownGrams.map { PlanIndex.GramPlace(slot: $0 >> 1, isLowered: $0 & 1 == 1) }
         }
+        let layout = layOut()
         return PlanIndex(
             nameTable: Frozen(nameTable),
             names: Frozen(ranges),
@@ -151,8 +282,13 @@ struct IndexBuilder {
             gramPlaces: Frozen(gramPlaces),
             postings: Frozen(postings),
             table: Frozen(table),
-            steps: Frozen(steps),
-            gramFilter: Frozen(filter)
+            filed: Frozen(lists),
+            files: Frozen(layout.files),
+            entries: Frozen(layout.entries),
+            conditions: Frozen(layout.conditions),
+            actions: Frozen(layout.actions),
+            keyFilter: Frozen(PlanIndex.filter(postings.lazy.map(\.key))),
+            gramFilter: Frozen(PlanIndex.filter(grams))
         )
     }
 }

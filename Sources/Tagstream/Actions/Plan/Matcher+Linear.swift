@@ -13,8 +13,7 @@ extension Matcher {
         for (place, definition) in plan.definitions.enumerated() {
             var outcome = Outcome.isFalse
             for step in 0..<definition.steps.count where outcome != .isTrue {
-                let one = evaluateStep(Int(plan.firstSteps[place]) + step, plan)
-                if one != .isFalse { outcome = one }
+                outcome = outcome.or(evaluateStep(Int(plan.firstSteps[place]) + step, plan))
             }
             if outcome == .isTrue { result.append(Int32(place)) }
             if outcome == .failed { result.appendFailed(Int32(place)) }
@@ -32,12 +31,8 @@ extension Matcher {
             guard TextSearch.equal(evaluator.eventName(), name) else { return .isFalse }
         }
         var outcome = Outcome.isTrue
-        for place in 0..<Int(flat.count) {
-            switch evaluator.evaluate(plan.stepConditions[Int(flat.first) + place], plan.tables) {
-            case .isFalse: return .isFalse
-            case .failed: outcome = .failed
-            case .isTrue: break
-            }
+        for place in 0..<Int(flat.count) where outcome != .isFalse {
+            outcome = outcome.and(evaluator.evaluate(plan.stepConditions[Int(flat.first) + place], plan.tables))
         }
         return outcome
     }

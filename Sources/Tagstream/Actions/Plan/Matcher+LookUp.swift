@@ -97,7 +97,9 @@ extension Matcher {
                 lookUpGrams(ofElement: index, isText: false, kinds, scope, plan)
             }
             if kinds & AccessPredicate.bit(.id) != 0, element.hasID { lookUp(.id, element.id, scope, plan) }
-            if kinds & AccessPredicate.bit(.className) != 0 { lookUpClasses(element, scope, plan) }
+            if kinds & (AccessPredicate.bit(.className) | AccessPredicate.bit(.tagClass)) != 0 {
+                lookUpClasses(element, kinds, scope, plan)
+            }
             let attributes =
                 AccessPredicate.bit(.attribute) | AccessPredicate.bit(.attributeName) | AccessPredicate.bit(.id)
                 | AccessPredicate.bit(.href)
@@ -128,17 +130,39 @@ extension Matcher {
         }
     }
 
-    private mutating func lookUpClasses(_ element: ElementTable.Element, _ scope: Int32, _ plan: ActionPlan) {
+    private mutating func lookUpClasses(
+        _ element: ElementTable.Element,
+        _ kinds: UInt16,
+        _ scope: Int32,
+        _ plan: ActionPlan
+    ) {
+        let tag = AccessKey.hash(evaluator.bytes(element.tag))
         for index in 0..<Int(element.classCount) {
             let name = evaluator.bytes(evaluator.table.classes[Int(element.firstClass) &+ index])
-            verify(AccessKey.key(.className, place: 0, AccessKey.hash(AccessKey.beforeDot(name))), scope, plan)
+            lookUpClass(AccessKey.hash(AccessKey.beforeDot(name)), tag, kinds, scope, plan)
         }
         var rest = element.head
         while rest.length > 0 {
             let piece = AccessKey.beforeDot(evaluator.bytes(rest))
             let length = piece.count
-            verify(AccessKey.key(.className, place: 0, AccessKey.hash(piece)), scope, plan)
+            lookUpClass(AccessKey.hash(piece), tag, kinds, scope, plan)
             rest.drop(min(Int(rest.length), length &+ 1))
+        }
+    }
+
+    @inline(__always)
+    private mutating func lookUpClass(
+        _ name: UInt64,
+        _ tag: UInt64,
+        _ kinds: UInt16,
+        _ scope: Int32,
+        _ plan: ActionPlan
+    ) {
+        if kinds & AccessPredicate.bit(.className) != 0 {
+            verify(AccessKey.key(.className, place: 0, name), scope, plan)
+        }
+        if kinds & AccessPredicate.bit(.tagClass) != 0 {
+            verify(AccessKey.key(.tagClass, place: 0, AccessKey.hash(tag: tag, className: name)), scope, plan)
         }
     }
 

@@ -7,11 +7,11 @@ public struct Matcher: ~Copyable {
     private var matched = Column<UInt64>(capacity: 256)
     private var failed = Column<UInt64>(capacity: 256)
     private var hasFailed = false
-    /// By posting: the number of the last event that looked at it.
+    /// By file: the number of the last event that verified it.
     ///
-    /// A text that repeats one gram asks once.
+    /// A file may stand under several keys, and a text may repeat a gram.
     var seen = Column<UInt32>(capacity: 1024)
-    /// How many steps were verified since the matcher was made.
+    /// How many entries of the index were verified since the matcher was made.
     var candidates = 0
 
     /// Makes a matcher; one for each lane.
@@ -42,40 +42,52 @@ public struct Matcher: ~Copyable {
             matched.resize(to: words, filling: 0)
             failed.resize(to: words, filling: 0)
         }
-        if seen.count < plan.index.postings.count { seen.resize(to: plan.index.postings.count, filling: 0) }
+        if seen.count < plan.index.files.count { seen.resize(to: plan.index.files.count, filling: 0) }
         if restarts { for index in 0..<seen.count { seen[index] = 0 } }
     }
 
-    /// Verifies the steps of a posting, once per event.
+    /// Verifies the files of a posting, each once per event.
     @inline(__always)
     mutating func verify(_ posting: Int32, _ scope: Int32, _ plan: ActionPlan) {
-        guard posting >= 0, seen[Int(posting)] != evaluator.epoch else { return }
-        seen[Int(posting)] = evaluator.epoch
+        guard posting >= 0 else { return }
         let found = plan.index.postings[Int(posting)]
-        let steps = plan.index.steps.base + Int(found.first)
-        for index in 0..<Int(found.count) { verifyStep(steps[index], scope, plan) }
+        let filed = plan.index.filed.base + Int(found.first)
+        for index in 0..<Int(found.count) where seen[Int(filed[index])] != evaluator.epoch {
+            seen[Int(filed[index])] = evaluator.epoch
+            verifyFile(plan.index.files[Int(filed[index])], scope, plan)
+        }
     }
 
     @inline(__always)
-    private mutating func verifyStep(_ step: Int32, _ scope: Int32, _ plan: ActionPlan) {
-        let flat = plan.steps[Int(step)]
-        guard flat.event == scope || flat.event < 0 else { return }
-        let word = Int(flat.action) >> 6
-        let bit: UInt64 = 1 << UInt64(flat.action & 63)
-        guard matched[word] & bit == 0 else { return }
+    private mutating func verifyFile(_ file: PlanIndex.File, _ scope: Int32, _ plan: ActionPlan) {
+        // Two event names may share a key.
+        guard file.event == scope || file.event < 0 else { return }
+        let filing = file.condition < 0 ? .isTrue : evaluator.remembered(file.condition, plan.tables)
+        guard filing != .isFalse else { return }
+        let entries = plan.index.entries.base + Int(file.first)
+        for index in 0..<Int(file.count) { verifyEntry(entries[index], filing, plan) }
+    }
+
+    @inline(__always)
+    private mutating func verifyEntry(_ entry: PlanIndex.Entry, _ filing: Outcome, _ plan: ActionPlan) {
         candidates &+= 1
-        let conditions = plan.stepConditions.base + Int(flat.first)
-        var outcome = Outcome.isTrue
-        for index in 0..<Int(flat.count) {
+        let conditions = plan.index.conditions.base + Int(entry.firstCondition)
+        var outcome = filing
+        for index in 0..<Int(entry.conditionCount) {
             let one = evaluator.remembered(conditions[index], plan.tables)
             if one == .isFalse { return }
             if one == .failed { outcome = .failed }
         }
+        let actions = plan.index.actions.base + Int(entry.firstAction)
         if outcome == .isTrue {
-            matched[word] |= bit
+            for index in 0..<Int(entry.actionCount) {
+                matched[Int(actions[index]) >> 6] |= 1 << UInt64(actions[index] & 63)
+            }
         } else {
-            failed[word] |= bit
             hasFailed = true
+            for index in 0..<Int(entry.actionCount) {
+                failed[Int(actions[index]) >> 6] |= 1 << UInt64(actions[index] & 63)
+            }
         }
     }
 

@@ -1,10 +1,31 @@
 /// Which steps are filed under which key, and what has to be looked at when an event comes.
 struct PlanIndex {
-    /// Steps that one key leads to: a range of ``steps``.
+    /// Files that one key leads to: a range of ``files``.
     struct Posting {
         var key: UInt64
         var first: UInt32
         var count: UInt32
+    }
+
+    /// Steps of one event name that are filed under one condition: it is evaluated once for all of them.
+    struct File {
+        /// The condition; -1 for steps that wait for their event only.
+        var condition: Int32
+        /// The event name's index; -1 for steps that take any.
+        var event: Int32
+        /// Into ``entries``.
+        var first: UInt32
+        var count: UInt32
+    }
+
+    /// Steps of a file that have the same other conditions, whatever actions they come from: those are evaluated once as well.
+    struct Entry {
+        /// Into ``conditions``; none for steps that have no other condition.
+        var firstCondition: UInt32
+        var conditionCount: UInt32
+        /// Into ``actions``.
+        var firstAction: UInt32
+        var actionCount: UInt32
     }
 
     /// What steps of one event name, and those of any, have to know of an event.
@@ -34,7 +55,15 @@ struct PlanIndex {
     /// Postings in the order of their keys, and where to find them by key.
     let postings: Frozen<Posting>
     let table: Frozen<Int32>
-    let steps: Frozen<Int32>
+    /// The numbers of the files that postings lead to, and the files.
+    let filed: Frozen<Int32>
+    let files: Frozen<File>
+    let entries: Frozen<Entry>
+    let conditions: Frozen<Int32>
+    /// The places of the actions that entries stand for.
+    let actions: Frozen<Int32>
+    /// One bit for each key's hash: most of what an event has ends here, in memory that stays in the nearest cache.
+    let keyFilter: Frozen<UInt64>
     /// One bit for each gram's hash: most places of most texts end here.
     let gramFilter: Frozen<UInt64>
 
@@ -47,14 +76,19 @@ struct PlanIndex {
         gramPlaces.deallocate()
         postings.deallocate()
         table.deallocate()
-        steps.deallocate()
+        filed.deallocate()
+        files.deallocate()
+        entries.deallocate()
+        conditions.deallocate()
+        actions.deallocate()
+        keyFilter.deallocate()
         gramFilter.deallocate()
     }
 
     var byteCount: Int {
         nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes
-            + postings.bytes
-            + table.bytes + steps.bytes + gramFilter.bytes
+            + postings.bytes + table.bytes + filed.bytes + files.bytes + entries.bytes + conditions.bytes
+            + actions.bytes + keyFilter.bytes + gramFilter.bytes
     }
 
     /// The index of an event name; -1 for one that no step mentions.
@@ -79,6 +113,7 @@ struct PlanIndex {
     /// The posting of a key; -1 where nothing is filed under it.
     @inline(__always)
     func posting(_ key: UInt64) -> Int32 {
+        guard Self.mayContain(key, keyFilter) else { return -1 }
         let mask = table.count &- 1
         var place = Int(truncatingIfNeeded: key) & mask
         while true {
@@ -89,8 +124,22 @@ struct PlanIndex {
     }
 
     @inline(__always)
-    func mayContain(_ gram: UInt64) -> Bool {
-        let bit = Int(truncatingIfNeeded: gram >> 40) & (gramFilter.count &* 64 &- 1)
-        return gramFilter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    func mayContain(_ gram: UInt64) -> Bool { Self.mayContain(gram, gramFilter) }
+
+    @inline(__always)
+    private static func mayContain(_ key: UInt64, _ filter: Frozen<UInt64>) -> Bool {
+        let bit = Int(truncatingIfNeeded: key >> 40) & (filter.count &* 64 &- 1)
+        return filter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+
+    /// A filter for keys, with sixteen bits for each up to a size that the second cache holds.
+    static func filter(_ keys: some Collection<UInt64>) -> [UInt64] {
+        let words = max(16, min(8192, keys.count / 4)).nextPowerOfTwo
+        var filter = [UInt64](repeating: 0, count: words)
+        for key in keys {
+            let bit = Int(truncatingIfNeeded: key >> 40) & (words * 64 - 1)
+            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+        }
+        return filter
     }
 }

@@ -1,0 +1,70 @@
+# `make` says what there is. Everything here works on a fresh Debian 12 with a Swift toolchain, and may be repeated.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Undeclared imports fail the build: docs/ARCHITECTURE.md's arrows are compiled.
+STRICT := --explicit-target-dependency-import-check error
+SWIFT_FILES := Package.swift Sources Tests Benchmarks
+SCRIPTS := scripts/setup scripts/pytest-suites .ci/run
+
+RELEASE := .build/release/tagstream
+TAGSTREAM_BINARY ?= $(CURDIR)/$(RELEASE)
+export TAGSTREAM_BINARY
+
+# What `make demo` passes on: make demo ARGS="--count 200000 --lanes 2"
+ARGS ?=
+# The Python suites, in the order of what they cost. Each is a process of its own: make test-python SUITES=Checks
+SUITES ?= Checks Deploy Schemas Differential EndToEnd
+
+.PHONY: help
+help: ## this list
+	@echo 'usage: make TARGET'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## install what building and testing need (apt, pip)
+	@scripts/setup build test
+
+.PHONY: demo
+demo: ## set up, build, run the whole pipeline in one process (ARGS="--count 200000")
+	@scripts/setup build
+	@$(MAKE) --no-print-directory build
+	@$(RELEASE) demo $(ARGS)
+
+.PHONY: build
+build: ## build the release binary, .build/release/tagstream
+	swift build -c release --product tagstream $(STRICT)
+
+.PHONY: test
+test: setup build test-swift test-python ## set up, build, run every test
+
+.PHONY: test-swift
+test-swift: ## the Swift tests (ARGS="--filter Matcher")
+	swift test --disable-xctest $(STRICT) $(ARGS)
+
+.PHONY: test-python
+test-python: ## the Python suites against TAGSTREAM_BINARY (SUITES="Checks Deploy")
+	scripts/pytest-suites $(SUITES)
+
+# The benchmarks have targets and C libraries of their own, so they get a folder of their own: switching TAGSTREAM_BENCHMARKS on
+# and off in one folder would build the package anew each time.
+.PHONY: bench
+bench: ## prepare inputs, build and run the benchmarks (ARGS="match")
+	@scripts/setup build bench
+	Benchmarks/prepare .build-bench/inputs
+	TAGSTREAM_BENCHMARKS=1 swift run -c release --scratch-path .build-bench TagstreamBenchmarks .build-bench/inputs $(ARGS)
+
+.PHONY: lint
+lint: setup ## check the format of Swift files and the shell scripts
+	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
+	.venv/bin/shellcheck $(SCRIPTS)
+
+.PHONY: format
+format: ## format the Swift files in place
+	swift format --in-place --parallel --recursive $(SWIFT_FILES)
+
+.PHONY: clean
+clean: ## remove what was built; .venv stays
+	rm -rf .build .build-bench .pytest_cache

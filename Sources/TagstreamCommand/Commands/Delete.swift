@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import Tagstream
+import Worker
+
+/// `tagstream delete`: takes teams and actions out of the catalogue.
+struct Delete: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Delete actions or teams from the catalogue.",
+        subcommands: [Action.self, Team.self]
+    )
+
+    /// `tagstream delete action TEAM/ID…`.
+    struct Action: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete actions, whether they are in force or quarantined.",
+            discussion: """
+                Writes a tombstone for each, all of them in one transaction.
+
+                  tagstream delete action 2/7 2/8 --brokers localhost:9092
+
+                Exit codes: 0 deleted; 1 there is no such action, and nothing was deleted; 2 wrong use; 3 Kafka cannot be used.
+                """
+        )
+
+        @OptionGroup var cluster: ClusterOptions
+
+        @Argument(help: "TEAM/ID of each action.")
+        var actions: [String]
+
+        @Flag(help: "Only say what would be deleted.")
+        var dryRun = false
+
+        func run() async throws {
+            try await reportingFailures {
+                let keys = try actions.map { text in
+                    guard case .action(let team, let id)? = CatalogueKey("action/\(text)") else {
+                        throw Failure(.usage, "\"\(text)\" is no action, expected TEAM/ID such as 2/7")
+                    }
+                    return CatalogueKey.action(team: team, id: id)
+                }
+                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
+            }
+        }
+    }
+
+    /// `tagstream delete team ID`.
+    struct Team: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a team with all its actions.",
+            discussion: """
+                Events with the team's token become dead letters (unknown_token) from then on. Writes a tombstone for the team \
+                and for each of its actions, all of them in one transaction.
+
+                  tagstream delete team 2 --brokers localhost:9092 --dry-run
+
+                Exit codes: 0 deleted; 1 there is no such team, and nothing was deleted; 2 wrong use; 3 Kafka cannot be used.
+                """
+        )
+
+        @OptionGroup var cluster: ClusterOptions
+
+        @Argument(help: "The team's id.")
+        var team: Int64
+
+        @Flag(help: "Only say what would be deleted.")
+        var dryRun = false
+
+        func run() async throws {
+            try await reportingFailures {
+                try Delete.delete([.team(team)], try cluster.settings(), isDryRun: dryRun)
+            }
+        }
+    }
+
+    private static func delete(_ keys: [CatalogueKey], _ settings: Settings, isDryRun: Bool) throws {
+        let present = try settings.presentCatalogue()
+        let all = keys.flatMap { Self.keys(behind: $0, in: present) }
+        guard !all.isEmpty, keys.allSatisfy({ Self.isThere($0, in: present) }) else {
+            let missing = keys.filter { !Self.isThere($0, in: present) }.map(\.description)
+            throw Failure(.no, "the catalogue has no \(missing.joined(separator: ", ")), nothing was deleted")
+        }
+        for key in all { print("\(key): deleted") }
+        guard !isDryRun else { return printError("dry run: \(all.count) entries would be deleted") }
+        do {
+            try CataloguePublisher.publish(
+                all.map { .init($0, nil) },
+                to: settings.catalogueTopic,
+                try settings.client()
+            )
+        } catch {
+            throw Run.failure(of: error, brokers: settings.brokers)
+        }
+        printError("deleted \(all.count) entries from \"\(settings.catalogueTopic)\"")
+    }
+
+    private static func isThere(_ key: CatalogueKey, in present: Catalogue) -> Bool {
+        if present.quarantined[key.description] != nil { return true }
+        switch key {
+        case .team(let id): return present.teams[id] != nil
+        case .action(let team, let id):
+            return present.actions[team]?[id] != nil || present.deleted[team]?[id] != nil
+        }
+    }
+
+    /// The entry itself, and for a team everything that belongs to it.
+    private static func keys(behind key: CatalogueKey, in present: Catalogue) -> [CatalogueKey] {
+        guard case .team(let team) = key else { return [key] }
+        var ids = Set((present.actions[team] ?? [:]).keys).union((present.deleted[team] ?? [:]).keys)
+        for entry in present.quarantined.values {
+            if case .action(team, let id)? = CatalogueKey(entry.key) { ids.insert(id) }
+        }
+        return ids.sorted().map { .action(team: team, id: $0) } + [key]
+    }
+}

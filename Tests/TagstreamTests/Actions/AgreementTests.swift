@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+@testable import Tagstream
+
+@Suite("The index and the linear evaluator")
+struct AgreementTests {
+    /// Pairs of an action and an event that one run compares; TAGSTREAM_RANDOM_PAIRS sets another number.
+    static let pairs = ProcessInfo.processInfo.environment["TAGSTREAM_RANDOM_PAIRS"].flatMap(Int.init) ?? 120_000
+    /// Where the random numbers begin; TAGSTREAM_SEED replays a run.
+    static let seed = ProcessInfo.processInfo.environment["TAGSTREAM_SEED"].flatMap(UInt64.init) ?? 20_261_124
+
+    @Test("agree on random actions and events")
+    func agree() throws {
+        let (actionsPerPlan, eventsPerPlan) = (40, 20)
+        var trial = Trial()
+        var (compared, matched, refused) = (0, 0, 0)
+        var round: UInt64 = 0
+        print("seed \(Self.seed), \(Self.pairs) pairs")
+        while compared < Self.pairs {
+            var random = RandomActions(seed: Self.seed &+ round)
+            var actions: [ActionDefinition] = []
+            while actions.count < actionsPerPlan {
+                if let action = ActionDefinition.reading(random.action(id: Int64(actions.count + 1))).definition {
+                    actions.append(action)
+                } else {
+                    refused += 1
+                }
+            }
+            let plan = ActionPlan.compile(actions)
+            for _ in 0..<eventsPerPlan {
+                let event = random.event()
+                let (indexed, linear) = try event.withUnsafeBytes {
+                    (try trial.match($0, with: plan), try trial.matchLinearly($0, with: plan))
+                }
+                compared += actions.count
+                matched += indexed.count
+                if indexed != linear {
+                    let only = Set(indexed).symmetricDifference(linear).min()!
+                    Issue.record(
+                        """
+                        seed \(Self.seed &+ round): the index gives \(indexed), the linear evaluator \(linear)
+                        action: \(actions.first { $0.id == only }!.source.jsonText)
+                        event: \(String(decoding: event, as: UTF8.self))
+                        """
+                    )
+                    return
+                }
+            }
+            round += 1
+        }
+        // A vocabulary in which nothing matches, or everything is refused, would compare nothing.
+        print("\(compared) pairs compared, \(matched) matches, \(refused) refused")
+        #expect(matched > compared / 100)
+        #expect(refused < compared / 20)
+    }
+}

@@ -1,0 +1,395 @@
+package import Kafka
+
+/// A broker as Kafka's documentation promises it, small enough to be checked after every commit: one input topic, one group, one
+/// transactional output.
+///
+/// It checks as it goes: a transaction that is committed has to carry exactly the next records of its partitions, in their order, and
+/// the offsets behind them. ``problem`` keeps the first violation.
+package final class ModelBroker {
+    /// A mistake, planted to see that it is found.
+    package enum Bug: CaseIterable, Sendable {
+        /// Seeks are lost on their way.
+        case ignoresSeeks
+        /// The output is committed, the offsets are not.
+        case commitsWithoutOffsets
+        /// An abort leaves the transaction open: its output goes with the next commit.
+        case ignoresAborts
+        /// Members that the group has given up may still commit.
+        case ignoresGenerations
+        /// Offsets are read while a pending transaction can still change them.
+        case readsUnstableOffsets
+        /// Producers of an older epoch are not fenced.
+        case fencesNobody
+        /// A commit that was applied is reported as one to be aborted.
+        case callsCommitsAborts
+        /// The last record of a transaction is lost.
+        case losesOutput
+        /// Offsets run one record ahead.
+        case commitsAhead
+    }
+
+    /// How often something went which way, over all seeds: a simulation that never meets a fault proves nothing.
+    package struct Coverage {
+        package var commits = 0
+        package var aborts = 0
+        package var recoveries = 0
+        package var unknownApplied = 0
+        package var unknownDropped = 0
+        package var delayedEnds = 0
+        package var timeouts = 0
+        package var fenced = 0
+        package var staleGenerations = 0
+        package var losses = 0
+        package var revokes = 0
+        package var kills = 0
+        package var zombies = 0
+        package var failedDeliveries = 0
+        package var interleavings = 0
+        package init() {}
+
+        package mutating func add(_ other: Coverage) {
+            commits += other.commits
+            aborts += other.aborts
+            recoveries += other.recoveries
+            unknownApplied += other.unknownApplied
+            unknownDropped += other.unknownDropped
+            delayedEnds += other.delayedEnds
+            timeouts += other.timeouts
+            fenced += other.fenced
+            staleGenerations += other.staleGenerations
+            losses += other.losses
+            revokes += other.revokes
+            kills += other.kills
+            zombies += other.zombies
+            failedDeliveries += other.failedDeliveries
+            interleavings += other.interleavings
+        }
+    }
+
+    /// An open transaction of a transactional id.
+    package struct Transaction {
+        package var records: [(partition: Int, offset: Int64)] = []
+        package var offsets: [Int: CommittedOffset] = [:]
+        /// A request to commit that the producer has given up on and that is still on its way.
+        package var hasDelayedEnd = false
+    }
+
+    /// A member of the group, as the group sees it and as it sees itself.
+    package final class Member {
+        package let id: Int
+        package var generation = 0
+        /// The group waits for it to give its partitions back.
+        package var hasToRevoke = false
+        /// It takes part in the rebalance that is under way.
+        package var hasJoined = true
+        /// What it will be told with a poll.
+        package var offer: [Int]?
+        /// It was told of an assignment and has not answered.
+        package var isAnswering = false
+        /// It has answered an assignment, be it one of nothing.
+        package var holds = false
+        package var assigned: [Int] = []
+        /// The group has given it up; it may not know yet.
+        package var isExpelled = false
+        /// Where it reads: indices into the partitions' records.
+        package var positions: [Int: Int] = [:]
+
+        init(_ id: Int) { self.id = id }
+    }
+
+    package var random: SeededGenerator
+    package let bug: Bug?
+    /// The offsets of the records of each partition: some numbers are missing, as behind control records and compaction.
+    package let inputs: [[Int64]]
+    /// Records whose rows are refused for their size.
+    package let oversized: [Set<Int64>]
+    /// How many of a hundred calls meet a fault.
+    package var faults: Int
+    package var now: Int64 = 0
+    package private(set) var problem: String?
+    package var coverage = Coverage()
+    /// The last steps, where they are wanted.
+    package var trace: [String]?
+    /// Lets something happen elsewhere, in the middle of a call.
+    package var interleave: () -> Void = {}
+
+    package private(set) var epochs: [Int]
+    package var open: [Transaction?]
+    private var committed: [CommittedOffset?]
+    /// How many records of each partition have been written, visibly to readers of committed records.
+    package private(set) var written: [Int]
+    private var generation = 0
+    private var members: [Member] = []
+    private var nextMember = 1
+
+    package init(seed: UInt64, slots: Int, bug: Bug? = nil) {
+        var random = SeededGenerator(seed: seed)
+        var inputs: [[Int64]] = []
+        var oversized: [Set<Int64>] = []
+        let gaps = random.pick([0, 0, 10, 40])
+        for _ in 0..<(1 + random.below(4)) {
+            var next = Int64(random.below(3))
+            var offsets: [Int64] = []
+            for _ in 0..<(5 + random.below(30)) {
+                offsets.append(next)
+                next += random.chance(gaps) ? Int64(2 + random.below(3)) : 1
+            }
+            inputs.append(offsets)
+            oversized.append(Set(offsets.filter { _ in random.chance(3) }))
+        }
+        self.inputs = inputs
+        self.oversized = oversized
+        self.bug = bug
+        faults = random.pick([0, 2, 5, 10, 20])
+        epochs = Array(repeating: 0, count: slots)
+        open = Array(repeating: nil, count: slots)
+        committed = Array(repeating: nil, count: inputs.count)
+        written = Array(repeating: 0, count: inputs.count)
+        self.random = random
+    }
+
+    package func note(_ text: @autoclosure () -> String) {
+        guard trace != nil else { return }
+        trace?.append(text())
+        if let count = trace?.count, count > 40 { trace?.removeFirst(count - 40) }
+    }
+
+    package func report(_ text: String) {
+        note("PROBLEM: \(text)")
+        problem = problem ?? text
+    }
+
+    package func hasFault() -> Bool { faults > 0 && random.chance(faults) }
+
+    package var isDone: Bool {
+        inputs.indices.allSatisfy { written[$0] == inputs[$0].count } && open.allSatisfy { $0 == nil }
+    }
+
+    // MARK: Transactions
+
+    /// A producer registers: it ends what the id has open and fences its predecessors.
+    package func register(_ slot: Int) -> Int {
+        note("slot \(slot): epoch \(epochs[slot] + 1)\(open[slot] == nil ? "" : ", the open transaction is aborted")")
+        if bug != .fencesNobody { open[slot] = nil }
+        epochs[slot] += 1
+        return epochs[slot]
+    }
+
+    package func isCurrent(_ slot: Int, _ epoch: Int) -> Bool {
+        if bug == .fencesNobody || epochs[slot] == epoch { return true }
+        coverage.fenced += 1
+        return false
+    }
+
+    /// The coordinator's patience with an open transaction ends.
+    package func timeOut(_ slot: Int) {
+        guard open[slot] != nil else { return }
+        note("slot \(slot): the transaction times out")
+        coverage.timeouts += 1
+        open[slot] = nil
+        epochs[slot] += 1
+    }
+
+    /// A request that was on its way arrives.
+    package func deliverDelayedEnd(_ slot: Int) {
+        guard open[slot]?.hasDelayedEnd == true else { return }
+        note("slot \(slot): a delayed commit arrives")
+        coverage.delayedEnds += 1
+        apply(slot)
+    }
+
+    /// Commits what a transactional id has open, and checks it.
+    package func apply(_ slot: Int) {
+        guard let transaction = open[slot] else { return }
+        open[slot] = nil
+        coverage.commits += 1
+        note("slot \(slot): committed \(transaction.records.count) records")
+        for (index, record) in transaction.records.enumerated() {
+            if bug == .losesOutput, index == transaction.records.count - 1, index > 3 { continue }
+            let (partition, offset) = record
+            let count = written[partition]
+            guard count < inputs[partition].count, inputs[partition][count] == offset else {
+                let wanted = count < inputs[partition].count ? String(inputs[partition][count]) : "nothing"
+                report("partition \(partition): \(offset) was written where \(wanted) had to follow")
+                return
+            }
+            written[partition] += 1
+        }
+        if bug != .commitsWithoutOffsets {
+            for (partition, offset) in transaction.offsets.sorted(by: { $0.key < $1.key }) {
+                commit(offset, partition)
+            }
+        }
+        for partition in inputs.indices {
+            let finished = index(of: committed[partition]?.offset ?? 0, in: partition)
+            guard finished == written[partition] else {
+                report(
+                    "partition \(partition): \(written[partition]) records are written, but \(finished) lie before the offset"
+                )
+                return
+            }
+        }
+    }
+
+    private func commit(_ offset: CommittedOffset, _ partition: Int) {
+        let old = committed[partition]
+        if let old, offset.offset < old.offset {
+            report("partition \(partition): the offset goes back from \(old.offset) to \(offset.offset)")
+        }
+        if let old, Self.epoch(offset) < Self.epoch(old) {
+            report("partition \(partition): the catalogue's epoch goes back from \(old.metadata) to \(offset.metadata)")
+        }
+        committed[partition] = offset
+        if bug == .commitsAhead { committed[partition]?.offset += 1 }
+    }
+
+    private static func epoch(_ offset: CommittedOffset) -> Int { Int(offset.metadata.dropFirst(6)) ?? 0 }
+
+    package func index(of offset: Int64, in partition: Int) -> Int {
+        inputs[partition].firstIndex { $0 >= offset } ?? inputs[partition].count
+    }
+
+    /// What is committed, after the transactions that could still change it have ended.
+    package func stable(_ partitions: [Int]) -> [Int: CommittedOffset] {
+        if bug != .readsUnstableOffsets {
+            for slot in open.indices where isPending(slot, partitions) {
+                // The asker is told to come again until the transaction ends: by itself, late, or by its timeout.
+                interleave()
+                guard isPending(slot, partitions) else { continue }
+                if open[slot]?.hasDelayedEnd == true, random.chance(50) {
+                    deliverDelayedEnd(slot)
+                } else {
+                    timeOut(slot)
+                }
+            }
+        }
+        var known: [Int: CommittedOffset] = [:]
+        for partition in partitions { known[partition] = committed[partition] }
+        return known
+    }
+
+    private func isPending(_ slot: Int, _ partitions: [Int]) -> Bool {
+        open[slot]?.offsets.keys.contains { partitions.contains($0) } == true
+    }
+
+    // MARK: The group
+
+    package func join() -> Member {
+        let member = Member(nextMember)
+        nextMember += 1
+        members.append(member)
+        note("member \(member.id) joins")
+        rebalance()
+        return member
+    }
+
+    package func leave(_ member: Member) {
+        guard let index = members.firstIndex(where: { $0 === member }) else { return }
+        members.remove(at: index)
+        note("member \(member.id) leaves")
+        rebalance()
+    }
+
+    /// A member has not been heard of for too long.
+    package func expel(_ member: Member) {
+        guard members.contains(where: { $0 === member }) else { return }
+        note("member \(member.id) is expelled")
+        coverage.losses += 1
+        member.isExpelled = true
+        leave(member)
+    }
+
+    package func expelOne() {
+        guard !members.isEmpty else { return }
+        expel(random.pick(members))
+    }
+
+    package func isCurrent(_ member: Member) -> Bool {
+        if bug == .ignoresGenerations { return true }
+        if !member.isExpelled, member.generation == generation { return true }
+        coverage.staleGenerations += 1
+        return false
+    }
+
+    private func rebalance() {
+        for member in members {
+            member.offer = nil
+            member.hasToRevoke = member.holds || member.isAnswering
+            member.hasJoined = !member.hasToRevoke
+        }
+        complete()
+    }
+
+    private func complete() {
+        guard !members.isEmpty, members.allSatisfy(\.hasJoined) else { return }
+        generation += 1
+        var shares: [[Int]] = members.map { _ in [] }
+        let first = random.below(members.count)
+        for partition in inputs.indices { shares[(partition + first) % members.count].append(partition) }
+        for (member, share) in zip(members, shares) {
+            member.offer = share
+            member.generation = generation
+            member.hasJoined = false
+        }
+        note("generation \(generation): \(zip(members, shares).map { "\($0.id): \($1)" }.joined(separator: ", "))")
+    }
+
+    /// What the group has to say to a member that polls.
+    package func word(to member: Member) -> Rebalance? {
+        // Nothing new before it has answered.
+        if member.isAnswering { return nil }
+        if member.isExpelled {
+            // It hears of it with its next heartbeat.
+            guard faults == 0 || random.chance(50) else { return nil }
+            if member.holds { return .lost(names(member.assigned)) }
+            rejoin(member)
+            return nil
+        }
+        if member.hasToRevoke {
+            coverage.revokes += 1
+            return .revoked(names(member.assigned))
+        }
+        guard let offer = member.offer else { return nil }
+        member.offer = nil
+        member.isAnswering = true
+        return .assigned(names(offer))
+    }
+
+    private func names(_ partitions: [Int]) -> [TopicPartition] {
+        partitions.map { TopicPartition(DoorsScript.topic, Int32($0)) }
+    }
+
+    package func assign(_ partitions: [Int], to member: Member) {
+        member.isAnswering = false
+        member.holds = true
+        member.assigned = partitions
+        // The client asks for the offsets by itself.
+        let known = stable(partitions)
+        member.positions = [:]
+        for partition in partitions {
+            member.positions[partition] = index(of: known[partition]?.offset ?? 0, in: partition)
+        }
+    }
+
+    package func unassign(_ member: Member) {
+        member.isAnswering = false
+        member.holds = false
+        member.assigned = []
+        member.positions = [:]
+        if member.isExpelled {
+            rejoin(member)
+        } else if member.hasToRevoke {
+            member.hasToRevoke = false
+            member.hasJoined = true
+            complete()
+        }
+    }
+
+    private func rejoin(_ member: Member) {
+        member.isExpelled = false
+        member.offer = nil
+        members.append(member)
+        note("member \(member.id) joins again")
+        rebalance()
+    }
+}

@@ -1,0 +1,275 @@
+package import Kafka
+package import Tagstream
+package import Worker
+
+/// Doors to a ``ModelBroker``: what librdkafka's clients do between a lane and a broker, with all that can go wrong.
+package struct ModelDoors: LaneDoors {
+    /// One life of a worker's lane; a reference, so that whoever plays fate can end it.
+    package final class Life {
+        package let slot: Int
+        package let number: Int
+        /// Killed: nothing that it does has an effect any more.
+        package var isDead = false
+        package var shouldStop = false
+        package var member: ModelBroker.Member?
+        fileprivate var epoch = 0
+        fileprivate var hasBegun = false
+        /// A delivery that has failed, and after how many polls the report comes.
+        fileprivate var failed: (report: FailedDelivery, delay: Int)?
+
+        package init(slot: Int, number: Int) {
+            self.slot = slot
+            self.number = number
+        }
+    }
+
+    private let broker: ModelBroker
+    private let life: Life
+
+    package init(_ broker: ModelBroker, _ life: Life) {
+        self.broker = broker
+        self.life = life
+    }
+
+    // MARK: Fate
+
+    private static let codes: (abortable: Int32, fatal: Int32, timeout: Int32, unknown: Int32, fenced: Int32) =
+        (22, 48, -185, -1, -144)
+
+    private func error(_ code: Int32, _ flag: Remedy?, _ operation: StaticString) -> KafkaError {
+        broker.note("life \(life.number): \(operation) fails with \(code)")
+        return KafkaError(code: code, while: "\(operation)", flag: flag)
+    }
+
+    /// Lets the rest of the world go on, then says whether this life still does.
+    private func pass(_ operation: StaticString) throws(KafkaError) {
+        if !life.isDead { broker.interleave() }
+        if life.isDead { throw KafkaError(code: Self.codes.fenced, while: "be alive", flag: .exit) }
+        broker.note("life \(life.number) of slot \(life.slot): \(operation)")
+    }
+
+    private func ensureCurrent(_ operation: StaticString) throws(KafkaError) {
+        if !broker.isCurrent(life.slot, life.epoch) { throw error(Self.codes.fenced, .exit, operation) }
+    }
+
+    /// An error without any effect.
+    private func mayFail(_ operation: StaticString) throws(KafkaError) {
+        guard broker.hasFault() else { return }
+        switch broker.random.below(4) {
+        case 0, 1: throw error(Self.codes.abortable, .abort, operation)
+        case 2: throw error(Self.codes.fatal, .exit, operation)
+        default: throw error(Self.codes.timeout, .retry, operation)
+        }
+    }
+
+    // MARK: The front door
+
+    package mutating func open() throws {
+        try pass("open")
+        life.epoch = broker.register(life.slot)
+        if broker.hasFault() { throw error(Self.codes.timeout, .retry, "open") }
+        life.member = broker.join()
+    }
+
+    package mutating func close() {
+        guard !life.isDead, let member = life.member else { return }
+        broker.leave(member)
+    }
+
+    package mutating func poll(
+        into batch: inout RecordBatch,
+        records: Int,
+        bytes: Int,
+        timeout: Int64
+    ) throws(KafkaError) -> LaneEvent {
+        batch.removeAll()
+        try pass("poll")
+        broker.now += Int64(broker.random.below(40))
+        life.failed?.delay -= 1
+        if broker.faults > 0, broker.random.below(1000) < broker.faults { throw error(-147, nil, "poll") }
+        let member = life.member!
+        if let rebalance = broker.word(to: member) {
+            broker.note("life \(life.number): \(rebalance)")
+            return .rebalance(rebalance)
+        }
+        let topic = batch.index(ofTopic: DoorsScript.topic)
+        var ends: [TopicPartition: Int64] = [:]
+        var room = broker.random.below(min(records, 6) + 1)
+        for partition in member.assigned {
+            let log = broker.inputs[partition]
+            while room > 0, let position = member.positions[partition], position < log.count {
+                let isRow = broker.oversized[partition].contains(log[position]) || position % 5 == 0
+                batch.append(
+                    topic: topic,
+                    partition: Int32(partition),
+                    offset: log[position],
+                    timestamp: 1_700_000_000_000,
+                    key: nil,
+                    value: isRow ? SampleValue.event : SampleValue.broken
+                )
+                member.positions[partition] = position + 1
+                room -= 1
+                if broker.random.chance(40) { break }
+            }
+            if member.positions[partition] == log.count {
+                ends[TopicPartition(DoorsScript.topic, Int32(partition))] = (log.last ?? 0) + 1
+            }
+        }
+        broker.note("life \(life.number): reads \(batch.records.map { "\($0.partition)/\($0.offset)" })")
+        return .records(ends: ends)
+    }
+
+    package mutating func release() {}
+
+    private func numbers(_ partitions: [TopicPartition]) -> [Int] { partitions.map { Int($0.partition) } }
+
+    private func known(_ partitions: [TopicPartition]) -> [TopicPartition: CommittedOffset] {
+        let known = broker.stable(numbers(partitions))
+        return Dictionary(uniqueKeysWithValues: known.map { (TopicPartition(DoorsScript.topic, Int32($0)), $1) })
+    }
+
+    package mutating func committed(
+        _ partitions: [TopicPartition]
+    ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
+        try pass("committed")
+        if broker.hasFault() { throw error(Self.codes.timeout, .retry, "committed") }
+        return known(partitions)
+    }
+
+    package mutating func assign(_ partitions: [TopicPartition]) throws(KafkaError) {
+        try pass("assign")
+        broker.assign(numbers(partitions), to: life.member!)
+    }
+
+    package mutating func endOffsets(of partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
+        try pass("endOffsets")
+        return Dictionary(
+            uniqueKeysWithValues: partitions.map { ($0, (broker.inputs[Int($0.partition)].last ?? -1) + 1) }
+        )
+    }
+
+    package mutating func unassign() throws(KafkaError) {
+        try pass("unassign")
+        broker.unassign(life.member!)
+    }
+
+    package mutating func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) {
+        try pass("seek")
+        for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+            if broker.faults > 0, broker.random.chance(broker.faults / 4) {
+                throw error(Self.codes.timeout, .retry, "seek")
+            }
+            guard broker.bug != .ignoresSeeks else { continue }
+            let number = Int(partition.partition)
+            guard life.member?.positions[number] != nil else { throw error(-172, nil, "seek") }
+            life.member?.positions[number] = broker.index(of: offset, in: number)
+            broker.note("life \(life.number): goes to \(number)/\(offset)")
+        }
+    }
+
+    // MARK: The back door
+
+    package mutating func begin() throws(KafkaError) {
+        try pass("begin")
+        if broker.hasFault() { throw error(Self.codes.fatal, .exit, "begin") }
+        life.hasBegun = true
+        life.failed = nil
+    }
+
+    package mutating func produce(
+        _ out: borrowing OutputBatch,
+        of batch: borrowing RecordBatch,
+        firstLabel: Int
+    ) throws(KafkaError) {
+        try pass("produce")
+        guard life.hasBegun else {
+            broker.report("a batch was produced outside a transaction")
+            return
+        }
+        try ensureCurrent("produce")
+        for record in out.records {
+            let input = batch.records[Int(record.input)]
+            let label = firstLabel + Int(record.input)
+            let isRefused =
+                record.destination == .tagged && broker.oversized[Int(input.partition)].contains(input.offset)
+            if isRefused || (broker.faults > 0 && broker.random.below(1000) < broker.faults) {
+                broker.coverage.failedDeliveries += 1
+                let failure = isRefused ? error(10, nil, "deliver") : error(-192, nil, "deliver")
+                let isAtOnce = isRefused && broker.random.chance(30)
+                life.failed =
+                    life.failed ?? (FailedDelivery(label: label, error: failure), isAtOnce ? 0 : broker.random.below(4))
+                if isAtOnce { throw failure }
+                continue
+            }
+            if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
+            broker.open[life.slot]?.records.append((Int(input.partition), input.offset))
+        }
+        try mayFail("produce")
+    }
+
+    package var failedRecord: FailedDelivery? {
+        guard let failed = life.failed, failed.delay <= 0 else { return nil }
+        return failed.report
+    }
+
+    package mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
+        try pass("send offsets")
+        guard life.hasBegun else {
+            broker.report("a commit came outside a transaction")
+            return
+        }
+        try ensureCurrent("send offsets")
+        try mayFail("send offsets")
+        guard broker.isCurrent(life.member!) else { throw error(Self.codes.abortable, .abort, "send offsets") }
+        if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
+        for (partition, offset) in offsets { broker.open[life.slot]?.offsets[Int(partition.partition)] = offset }
+
+        try pass("commit")
+        // The commit waits for all deliveries first.
+        if life.failed != nil {
+            life.failed?.delay = 0
+            throw error(Self.codes.abortable, .abort, "commit")
+        }
+        try ensureCurrent("commit")
+        guard broker.hasFault() else {
+            broker.apply(life.slot)
+            life.hasBegun = false
+            if broker.bug == .callsCommitsAborts, broker.random.chance(10) {
+                throw error(Self.codes.abortable, .abort, "commit")
+            }
+            return
+        }
+        let flag: Remedy? = broker.random.pick([.exit, .retry, nil])
+        switch broker.random.below(4) {
+        case 0: throw error(Self.codes.abortable, .abort, "commit")
+        case 1:
+            broker.coverage.unknownApplied += 1
+            broker.apply(life.slot)
+        case 2: broker.open[life.slot]?.hasDelayedEnd = true
+        default: broker.coverage.unknownDropped += 1
+        }
+        throw error(flag == .retry ? Self.codes.timeout : Self.codes.unknown, flag, "commit")
+    }
+
+    package mutating func abort() throws(KafkaError) {
+        try pass("abort")
+        try ensureCurrent("abort")
+        let isLate = broker.random.chance(50)
+        if broker.hasFault(), !isLate { throw error(Self.codes.unknown, nil, "abort") }
+        if broker.bug != .ignoresAborts { broker.open[life.slot] = nil }
+        broker.coverage.aborts += 1
+        life.hasBegun = false
+        life.failed = nil
+        if broker.hasFault(), isLate { throw error(Self.codes.timeout, .retry, "abort") }
+    }
+
+    package mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
+        try pass("recover")
+        life.failed = nil
+        life.hasBegun = false
+        life.epoch = broker.register(life.slot)
+        if broker.hasFault() { throw error(Self.codes.timeout, .retry, "recover") }
+        broker.coverage.recoveries += 1
+        return known(partitions).mapValues(\.offset)
+    }
+}
