@@ -147,7 +147,7 @@ class Generator:
         if name in ("properties", "$set", "$set_once", "person_properties", "group0_properties", "group4_properties", "group5_properties"):
             return self.properties() if name == "properties" else (self.object() if self.maybe(0.95) else None)
         if name in ("timestamp", "sent_at", "now"):
-            return pick.choice(self.TIMES) if self.maybe(0.9) else self.number()
+            return self.time() if self.maybe(0.9) else self.number()
         if name == "offset":
             return self.number() if self.maybe(0.8) else pick.choice(["1203", "-5", "1.5", "1.", "x", "", "007"])
         if name == "ip":
@@ -163,6 +163,15 @@ class Generator:
         if name == "historical_migration":
             return pick.choice([True, False, None, "true"])
         return self.value()
+
+    def time(self):
+        """A timestamp in one of the accepted forms, now and then with a few characters changed."""
+        text = self.random.choice(self.TIMES)
+        while self.maybe(0.3):
+            place = self.random.randrange(len(text) + 1)
+            width = self.random.choice([0, 0, 1, 1, 1, 2])
+            text = text[:place] + self.random.choice(["", *"0123456789-/:.,TtZz +GMTSepJan\t"]) + text[place + width :]
+        return text
 
     def properties(self):
         result = self.object()

@@ -42,6 +42,15 @@ import Testing
     }
 
     @Test(arguments: [
+        (#"{"a":tru}"#, "at byte 5 of 9"), (#"{"a":1} x"#, "at byte 8 of 9"), (#"{"$set":{},} "#, "at byte 11 of 13"),
+        (#"{"$set":{}} x"#, "at byte 12 of 13"), (#"{"$set":{"a":tru}}"#, "at byte 13 of 18"), ("{", "at byte 1 of 1"),
+        (#"{"data":"{tru}"}"#, "at byte 10 of 16"), (#"{"data":"{\n\"a\":tru}"}"#, "in the text of a nested document"),
+    ])
+    func `names the byte where a record stops being JSON`(text: String, place: String) {
+        #expect(process(OneRecord(text)).detail == "not a JSON object: unexpected content \(place)")
+    }
+
+    @Test(arguments: [
         (Int64.min, "1970-01-01 00:00:00.000"), (-1, "1970-01-01 00:00:00.000"),
         (253_402_300_800_000, "9999-12-31 23:59:59.999"), (Int64.max, "9999-12-31 23:59:59.999"),
     ])

@@ -287,4 +287,37 @@ enum MalformedCorpus {
             }
         }
     }
+
+    /// What grows most when it is written anew, and much of it: the arenas check their room in debug builds.
+    @Test(arguments: [
+        #"\b"#, #"\n"#, #"\""#, #"\\"#, #"\/"#, #"\u0000"#, #"\u0022"#, #"\u005c"#, #"\ud800"#, #"\ud83d\ude00"#,
+        #"\u00e9"#, "é", "\u{1}",
+        #"",""#, #"",1e999,""#, #"",[],""#, #"",{"a":1e999},""#, #"","\"","\\",""#, #"",-1e309,"\udc00""#,
+    ])
+    func `dense with what has to be written anew finds the room it needs`(unit: String) {
+        // Larger than every arena at its beginning, so that what is reserved for it is exactly what is there.
+        let list = #"[""# + String(repeating: unit, count: 70_000 / unit.utf8.count) + #""]"#
+        let records =
+            [
+                flat(properties: #"{"a":\#(list)}"#), flat(#","other":\#(list)"#), flat(#","$set":{"a":\#(list)}"#),
+                flat(#","$unset":\#(list)"#), flat(#","data":\#(list)"#), flat(#","data":"\#(escaped(list))""#),
+                flat(#","distinct_id":\#(list)"#), flat(event: list), flat(#","elements_chain":\#(list)"#),
+                flat(#","ip":\#(list.dropFirst().dropLast())"#), flat(properties: #"{"$elements":\#(list)}"#),
+                flat(properties: #"{"$elements_chain":\#(list.dropFirst().dropLast())}"#),
+                envelope(properties: #"{"a":\#(list)}"#), envelope(#","other":\#(list)"#),
+                envelope(inner: #","$set":{"a":\#(list)}"#),
+                OneRecord(
+                    #"{"event":"e","distinct_id":"d","token":"phc_test","properties":"\#(escaped(#"{"a":\#(list)}"#))"}"#
+                ),
+            ]
+        for record in records {
+            let outcome = process(record)
+            #expect(outcome.counts.input == 1)
+            if outcome.counts.tagged == 1 {
+                #expect(outcome.row["uuid"] != nil && outcome.properties.count >= 0 && outcome.person.count >= 0)
+            } else {
+                #expect(outcome.deadLetters.flatMap { $0.value ?? [] } == record.value)
+            }
+        }
+    }
 }

@@ -426,7 +426,8 @@ extension EventDecoder {
             scanner.skipBlanks()
             do {
                 _ = try scanner.value(depthLeft: 64)
-                position = -1
+                scanner.skipBlanks()
+                position = scanner.position < count ? scanner.position : -1
             } catch {
                 position = min(error.offset, count)
             }

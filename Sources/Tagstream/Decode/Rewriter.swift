@@ -291,6 +291,16 @@ private struct Document {
         return index
     }
 
+    /// The size of a number's exponent, or what is certainly too much.
+    private static func exponent(of text: UnsafeRawBufferPointer) -> Int {
+        guard let letter = text.firstIndex(where: { $0 | 0x20 == 0x65 }) else { return 0 }
+        var exponent = 0
+        for byte in text[(letter + 1)...] where isDigit(byte) {
+            exponent = min(exponent * 10 + Int(byte - 0x30), 100_000)
+        }
+        return exponent
+    }
+
     private func number(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int, _ out: inout ByteArena) -> Int {
         var end = start
         scan: while end < count {
@@ -300,7 +310,7 @@ private struct Document {
             }
         }
         let text = UnsafeRawBufferPointer(start: bytes + start, count: end - start)
-        let mayOverflow = text.count > 300 || text.count > 4 && (text.contains(0x65) || text.contains(0x45))
+        let mayOverflow = text.count + Self.exponent(of: text) > 300
         let outOfRange = mayOverflow && !isFiniteNumber(text) && isJSONNumber(text)
         if outOfRange { put(0x22, &out) }
         out.put(bytes + start, text.count)

@@ -51,6 +51,10 @@ struct EventValidator {
             decoded.offset.isSet || bench.instant(decoded.correctedTimestamp) != nil
             || bench.instant(decoded.clientTimestamp) != nil || bench.instant(decoded.now) != nil
         if !hasOwnTime { valid.decoded.event.timestamp = nil }
+        // Matching sees the name and the ids as a worker would store them, where there are any.
+        try? name(of: &valid, on: &bench)
+        try? self.distinctID(of: &valid, on: &bench)
+        if valid.decoded.event.uuid.length > 0 { try? uuid(of: &valid, RecordContext(timestamp: now), on: &bench) }
         _ = Normaliser.normalise(&valid, forcesPersonless: false, on: &bench)
         return valid
     }
