@@ -61,7 +61,7 @@ public struct Consumer: ~Copyable {
         _ options: Options,
         notices: @escaping NoticeHandler = { _ in }
     ) throws {
-        var raw = try RawConfiguration()
+        let raw = try RawConfiguration()
         // What is worth a factor of two (docs/performance.md), overridable by the properties that follow.
         try raw.set("socket.nagle.disable", "true")
         try raw.set("queued.min.messages", "100000")
