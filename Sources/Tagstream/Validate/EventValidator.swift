@@ -156,8 +156,8 @@ struct EventValidator {
 
     // MARK: Times
 
-    /// The gateway's rule (docs/events.md, "Time"): done already where the envelope has a `timestamp`, redone here where it
-    /// has none.
+    /// The gateway's rule (docs/events.md, "Time"): done already where the envelope has a `timestamp`, redone here where
+    /// it has none.
     private func times(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) {
         let decoded = valid.decoded
         let stamped = decoded.now.kind == .string ? bench.instant(decoded.now) : nil
