@@ -1,6 +1,6 @@
 /// Decodes a record's value onto the workbench: the first room.
 ///
-/// Reads every form that an event comes in (spec: "Tagstream's decisions"), told apart by content: a gateway's envelope whose
+/// Reads every form that an event comes in (docs/events.md, "Forms"), told apart by content: a gateway's envelope whose
 /// `data` is a JSON string, a flat event whose `properties` are an object, and a stored row whose `properties` are a JSON string.
 struct EventDecoder: ~Copyable {
     let limits: EventLimits

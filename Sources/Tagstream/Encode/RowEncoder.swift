@@ -7,7 +7,7 @@ import Darwin
 #endif
 
 /// Writes the row of `events_tagged`: one JSON object as ClickHouse's Kafka engine reads it (JSONEachRow), PostHog's event row with
-/// `actions` and `actions_epoch` behind it (spec/events.md §6; schemas/tagged_event.schema.json).
+/// `actions` and `actions_epoch` behind it (docs/events.md; schemas/tagged_event.schema.json).
 ///
 /// The properties column is JSON in a JSON string, and so is what the scanner read: writing it copies the ranges between the
 /// fields that were taken away, and adds the texts of those that were added.

@@ -33,7 +33,7 @@ public struct Event {
     /// The text of the elements chain: `properties.$elements_chain`, else what was built from `properties.$elements`, else the
     /// stored row's column; missing when the event carries no elements.
     public var elementsChain = Value.missing
-    /// `properties.$elements`, an array, when there is no chain to prefer to it (spec: "Elements and selectors").
+    /// `properties.$elements`, an array, when there is no chain to prefer to it (docs/events.md, "Elements").
     public var elements = Value.missing
     /// The event's properties.
     public var properties = Section.empty

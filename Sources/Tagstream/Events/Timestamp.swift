@@ -44,8 +44,8 @@ public enum Timestamp {
 
     // MARK: Parsing
 
-    /// Reads a timestamp in any of the forms that SDKs are known to send (spec/events.md §3.3): RFC 3339 and ISO 8601 with or
-    /// without zone (none = UTC), date only, slashes, RFC 2822, and seconds or milliseconds since 1970 as digits.
+    /// Reads a timestamp in any of the forms that SDKs are known to send (docs/events.md, "Time"): RFC 3339 and ISO
+    /// 8601 with or without zone (none = UTC), date only, slashes, RFC 2822, seconds or milliseconds since 1970.
     ///
     /// Blanks around are ignored. Fractions beyond a microsecond are cut. Allocates nothing.
     ///

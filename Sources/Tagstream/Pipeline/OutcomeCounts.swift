@@ -10,7 +10,9 @@ public struct OutcomeCounts: Sendable, Equatable {
     public var matches = 0
     /// Fields that a later field of the same object superseded.
     public var duplicateKeys = 0
-    /// Actions that could not be evaluated for an event (spec/actions.md §7); zero unless there is a bug or a budget ran out.
+    /// Actions that could not be evaluated for an event: zero unless there is a bug or a budget ran out.
+    ///
+    /// See docs/actions.md.
     public var evaluationErrors = 0
     /// Dead letters by reason, in the order of ``DeadLetterReason/allCases``; empty while there are none.
     public private(set) var deadLettersByReason: [Int] = []

@@ -1,5 +1,6 @@
-/// Whether a decoded event may go on, and in which shape: the rooms "tenant", "validate" and "normalise" of
-/// spec/events.md, as far as they need no configuration.
+/// Whether a decoded event may go on, and in which shape: the rooms "tenant", "validate" and "normalise".
+///
+/// The rules are in docs/events.md, what is refused in docs/dead-letters.md.
 ///
 /// Allocates nothing for an event that passes.
 struct EventValidator {
@@ -46,7 +47,8 @@ struct EventValidator {
     func prepare(_ decoded: DecodedEvent, at now: Int64, on bench: inout Workbench) -> ValidEvent {
         var valid = ValidEvent(decoded: decoded, team: 0)
         times(of: &valid, RecordContext(timestamp: now), on: &bench)
-        // Without a usable time of its own an event fails every relative date (spec/actions.md §5) instead of happening in 1970.
+        // Without a usable time of its own an event fails every relative date (docs/actions.md, "Dates") instead of
+        // happening in 1970.
         let hasOwnTime =
             decoded.offset.isSet || bench.instant(decoded.correctedTimestamp) != nil
             || bench.instant(decoded.clientTimestamp) != nil || bench.instant(decoded.now) != nil
@@ -158,7 +160,8 @@ struct EventValidator {
 
     // MARK: Times
 
-    /// The gateway's rule (spec/events.md §3.3): done already where the envelope has a `timestamp`, redone here where it has none.
+    /// The gateway's rule (docs/events.md, "Time"): done already where the envelope has a `timestamp`, redone here where
+    /// it has none.
     private func times(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) {
         let decoded = valid.decoded
         let stamped = decoded.now.kind == .string ? bench.instant(decoded.now) : nil

@@ -1,4 +1,5 @@
-/// Brings an accepted event into the shape that is stored and matched: PostHog's `sanitise` and person flag (spec/events.md §4).
+/// Brings an accepted event into the shape that is stored and matched (docs/events.md): PostHog's `sanitise` and
+/// person flag.
 ///
 /// What is added lies on the workbench as the JSON text that the row will contain, and on the tape as a field, so that matching
 /// sees what will be stored. What is taken away is flagged, and the row encoder leaves it out.

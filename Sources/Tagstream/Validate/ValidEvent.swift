@@ -23,7 +23,8 @@ public enum IgnoredReason: String, Sendable, CaseIterable {
     case personless = "personless_merge"
 }
 
-/// An event that the rules of spec/events.md accept, normalised: nothing after this room can refuse it, except for its size.
+/// An event that the rules of docs/events.md accept, normalised: nothing after this room can refuse it, except for its
+/// size.
 struct ValidEvent {
     var decoded: DecodedEvent
     var team: Int

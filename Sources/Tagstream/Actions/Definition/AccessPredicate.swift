@@ -166,7 +166,7 @@ enum AccessPredicate: Sendable {
         return grams(alternatives, kind, place)
     }
 
-    /// Everything that a property may be when it equals a value (spec: "exact"), as hashes.
+    /// Everything that a property may be when it equals a value (docs/actions.md, `exact`), as hashes.
     private static func keys(of operand: Operand, _ slot: UInt32) -> [UInt64] {
         func key(_ kind: AccessKey.Kind, _ hash: UInt64) -> UInt64 { AccessKey.key(kind, place: slot, hash) }
         switch operand {

@@ -1,4 +1,4 @@
-/// A CSS selector of the subset that actions may use (spec: "Elements and selectors"), read from text.
+/// A CSS selector of the subset that actions may use (docs/actions.md, "Selectors"), read from text.
 struct Selector: Sendable {
     /// The parts between commas: one of them has to match.
     var alternatives: [Alternative]
