@@ -77,7 +77,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["Kafka", "Tagstream", "Worker", "TestKit"],
+            dependencies: ["Kafka", "Tagstream", "Worker", "TestKit", .product(name: "Logging", package: "swift-log")],
             swiftSettings: settings
         ),
     ],

@@ -1,6 +1,7 @@
 #include "CAllocationCounter.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -13,6 +14,11 @@ extern void *__libc_memalign(size_t, size_t);
 static _Atomic uint64_t count;
 
 uint64_t tagstream_allocations(void) { return atomic_load_explicit(&count, memory_order_relaxed); }
+
+int64_t tagstream_allocated_bytes(void) {
+    struct mallinfo2 info = mallinfo2();
+    return (int64_t)(info.uordblks + info.hblkhd);
+}
 
 static void counted(void) { atomic_fetch_add_explicit(&count, 1, memory_order_relaxed); }
 

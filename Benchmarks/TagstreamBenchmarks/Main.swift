@@ -7,12 +7,13 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | redos …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
           compile    compiling and changing a plan, and its memory
+          redos      published ReDoS patterns against the texts that attack them
           repeat     one variant again and again, to count its instructions
         """
 
@@ -27,13 +28,14 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        for name in arguments.isEmpty ? ["whole", "match", "compile"] : arguments {
+        for name in arguments.isEmpty ? ["whole", "match", "compile", "redos"] : arguments {
             switch name {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
             case "compile": try compile(directory)
+            case "redos": try Redos("\(directory)/redos.jsonl", rounds: 9).report()
             default:
-                print("benchmark \"\(name)\", expected whole, match, compile or repeat\n\(usage)")
+                print("benchmark \"\(name)\", expected whole, match, compile, redos or repeat\n\(usage)")
                 exit(2)
             }
         }

@@ -28,7 +28,7 @@ public struct Admin: ~Copyable {
 
     /// Makes a client for administration.
     public init(_ configuration: ClientConfiguration, notices: @escaping NoticeHandler = { _ in }) throws {
-        var raw = try RawConfiguration()
+        let raw = try RawConfiguration()
         for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key })
         where !ConsumerOnly.names.contains(name) && !ProducerOnly.names.contains(name) {
             try raw.set(name, value)

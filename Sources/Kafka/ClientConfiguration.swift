@@ -32,6 +32,10 @@ public struct ClientConfiguration: Sendable {
             Reserved(name: "auto.offset.reset", reason: "use --from earliest|latest"),
             Reserved(name: "transactional.id", reason: "it is made of the application's name, --slot and the lane"),
             Reserved(name: "group.id", reason: "use --group"),
+            Reserved(
+                name: "group.instance.id",
+                reason: "use the setting input.static_member, to which each lane's number is appended"
+            ),
             Reserved(name: "bootstrap.servers", reason: "use --brokers"),
             Reserved(name: "metadata.broker.list", reason: "use --brokers"),
             Reserved(name: "delivery.report.only.error", reason: ours), Reserved(name: "dr_cb", reason: ours),

@@ -61,7 +61,7 @@ public struct Consumer: ~Copyable {
         _ options: Options,
         notices: @escaping NoticeHandler = { _ in }
     ) throws {
-        var raw = try RawConfiguration()
+        let raw = try RawConfiguration()
         // What is worth a factor of two (docs/performance.md), overridable by the properties that follow.
         try raw.set("socket.nagle.disable", "true")
         try raw.set("queued.min.messages", "100000")
@@ -382,7 +382,6 @@ enum ProducerOnly {
 enum ConsumerOnly {
     static let names: Set<String> = [
         "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "partition.assignment.strategy",
-        "group.instance.id",
         "fetch.min.bytes", "fetch.max.bytes", "fetch.wait.max.ms", "fetch.message.max.bytes",
         "max.partition.fetch.bytes",
         "fetch.error.backoff.ms", "fetch.queue.backoff.ms", "queued.min.messages", "queued.max.messages.kbytes",

@@ -53,7 +53,7 @@ public struct TransactionalProducer: ~Copyable {
         _ options: Options,
         notices: @escaping NoticeHandler = { _ in }
     ) throws {
-        var raw = try RawConfiguration()
+        let raw = try RawConfiguration()
         try raw.set("socket.nagle.disable", "true")
         // The first request after a commit meets CONCURRENT_TRANSACTIONS; with the default of 100 ms commits cluster at that.
         try raw.set("retry.backoff.ms", "5")

@@ -21,6 +21,8 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         public var deadLetters: String
         /// Milliseconds that a call to the cluster is repeated for before its outcome counts as unknown.
         public var patience: Int64 = 60_000
+        /// The same once the worker is to stop, counted from then: a broker that is gone must not keep a pod from ending.
+        public var patienceWhenStopping: Int64 = 10_000
 
         /// Makes a configuration.
         public init(
@@ -42,7 +44,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         }
     }
 
-    private var patience: Patience { Patience(milliseconds: configuration.patience, now: now) }
+    private var patience: Patience { Patience(milliseconds: configuration.patience, now: now, isGivenUp: stop.isOver) }
 
     private struct Output {
         var topic: TransactionalProducer.Topic
@@ -53,6 +55,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     private let notices: NoticeHandler
     private let now: () -> Int64
     private let shouldStop: () -> Bool
+    private let stop: StopBudget
     private var consumer: Owned<Consumer>?
     private var producer: Owned<TransactionalProducer>?
     private var outputs: [Output] = []
@@ -76,6 +79,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         self.configuration = configuration
         self.now = now
         self.shouldStop = shouldStop
+        stop = StopBudget(milliseconds: configuration.patienceWhenStopping, now: now, shouldStop: shouldStop)
         self.notices = notices
     }
 
@@ -239,7 +243,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
                     if error.isTooLarge {
                         refused = FailedDelivery(label: firstLabel + Int(record.input), error: error)
                     }
-                    guard error.isQueueFull, now() < deadline else { throw error }
+                    guard error.isQueueFull, now() < deadline, !stop.isOver() else { throw error }
                     // Backpressure: nothing more is read until the broker has taken what waits.
                     producer!.value.poll(timeout: 100)
                 }
@@ -299,12 +303,34 @@ private final class Owned<Value: ~Copyable> {
     init(_ value: consuming Value) { self.value = value }
 }
 
+/// How long a worker that is to stop still waits for the cluster: one budget for all calls that follow.
+private final class StopBudget {
+    private let milliseconds: Int64
+    private let now: () -> Int64
+    private let shouldStop: () -> Bool
+    private var end: Int64?
+
+    init(milliseconds: Int64, now: @escaping () -> Int64, shouldStop: @escaping () -> Bool) {
+        self.milliseconds = milliseconds
+        self.now = now
+        self.shouldStop = shouldStop
+    }
+
+    /// Whether the worker is to stop and has waited long enough.
+    func isOver() -> Bool {
+        guard shouldStop() else { return false }
+        let end = end ?? now() + milliseconds
+        self.end = end
+        return now() >= end
+    }
+}
+
 /// Repeats calls while their remedy is to repeat them.
 private struct Patience {
     let milliseconds: Int64
     let now: () -> Int64
     /// Whether nobody waits for the result any more.
-    var isGivenUp: () -> Bool = { false }
+    var isGivenUp: () -> Bool
 
     func repeating(_ call: () throws(KafkaError) -> Void) throws(KafkaError) {
         let deadline = now() + milliseconds

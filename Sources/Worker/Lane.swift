@@ -1,4 +1,4 @@
-public import Kafka
+import Kafka
 public import Tagstream
 
 /// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
@@ -393,21 +393,5 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
 
     private static func epoch(in metadata: String) -> Int64? {
         metadata.hasPrefix("epoch=") ? Int64(metadata.dropFirst(6)) : nil
-    }
-}
-
-/// Why a lane stopped for good.
-public struct LaneFailure: Error, Sendable, CustomStringConvertible {
-    /// One sentence.
-    public var description: String
-    /// Whether another worker uses the same transactional id and has won.
-    public var isFenced = false
-
-    init(_ description: String) { self.description = description }
-
-    init(fencedBy error: KafkaError) {
-        description =
-            "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
-        isFenced = true
     }
 }

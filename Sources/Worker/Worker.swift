@@ -1,9 +1,9 @@
 import Foundation
-public import Kafka
+import Kafka
 public import Logging
 public import ServiceLifecycle
 import Synchronization
-public import Tagstream
+import Tagstream
 
 /// A worker: n lanes, each on a thread of its own, and the catalogue's follower beside them.
 ///
@@ -29,6 +29,9 @@ public final class Worker: Service {
         for board in boards { sum.add(board.current) }
         return sum
     }
+
+    /// How many lanes have partitions at present.
+    public var assignedLanes: Int { boards.count { $0.current.partitions > 0 } }
 
     /// Asks the lanes to commit what they have and to end.
     ///

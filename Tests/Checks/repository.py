@@ -32,13 +32,21 @@ def read(path):
 MARKDOWN = [name(path) for path in files("*.md")]
 
 
+def binary():
+    """The binary to test: TAGSTREAM_BINARY, or what was built here, the release first."""
+    built = [str(ROOT / ".build" / kind / "tagstream") for kind in ("release", "debug")]
+    named = os.environ.get("TAGSTREAM_BINARY")
+    paths = [named] if named else built
+    for path in paths:
+        if os.access(path, os.X_OK):
+            return path
+    pytest.fail(f"no binary at {' or '.join(paths)}: make build, or set TAGSTREAM_BINARY")
+
+
 @cache
 def help_of(*command):
     """What `tagstream COMMAND --help` says, its lines joined to one."""
-    path = os.environ.get("TAGSTREAM_BINARY", str(ROOT / ".build" / "release" / "tagstream"))
-    if not os.access(path, os.X_OK):
-        pytest.fail(f"no binary at {path}: make build, or set TAGSTREAM_BINARY")
-    run = subprocess.run([path, *command, "--help"], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([binary(), *command, "--help"], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     return run.stdout
 

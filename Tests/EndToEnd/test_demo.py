@@ -20,7 +20,7 @@ def totals(text: str) -> dict[str, int]:
 
 def test_demo(tmp_path):
     """2,000 records: 88 real ones and a stream, a few of them broken; totals add up; runs from any folder."""
-    done = tagstream("demo", "--count", 2000, "--lanes", 1, cwd=tmp_path, timeout=100)
+    done = tagstream("demo", "--count", 2000, cwd=tmp_path, timeout=100)
     text = done.stdout.decode()
     assert done.returncode == 0, done.stderr
     found = totals(text)
@@ -35,7 +35,7 @@ def test_demo(tmp_path):
 
 def test_demo_of_the_real_records_alone():
     """With 88 records everything is tagged, and the matches by action are those of the offline command."""
-    done = tagstream("demo", "--count", 88, "--lanes", 1)
+    done = tagstream("demo", "--count", 88)
     text = done.stdout.decode()
     assert done.returncode == 0, done.stderr
     assert totals(text) == {"tagged": 88, "total": 88}
@@ -56,7 +56,7 @@ def test_demo_of_ones_own(tmp_path):
     records = [event(number) for number in range(50)]
     events.write_bytes(b"\n".join(record.value for record in records) + b"\n")
     actions.write_text(json.dumps(CATALOGUE))
-    done = tagstream("demo", "--events", events, "--actions", actions, "--count", 50, "--lanes", 1)
+    done = tagstream("demo", "--events", events, "--actions", actions, "--count", 50)
     text = done.stdout.decode()
     assert done.returncode == 0, done.stderr
     assert totals(text) == {"tagged": 50, "total": 50}

@@ -96,7 +96,7 @@ import Testing
 
     @Test func `repeats no secret`() {
         let problem = #expect(throws: ConfigurationProblem.self) {
-            var raw = try RawConfiguration()
+            let raw = try RawConfiguration()
             try raw.set("no.such.password", "hunter2")
         }
         #expect(problem?.description.contains("hunter2") == false)

@@ -34,7 +34,7 @@ import Testing
         let delivered = producer.delivered
         #expect(delivered == Self.rows.count)
 
-        var reader = try harness.reader()
+        let reader = try harness.reader()
         var batch = MessageBatch()
         var silence = 0
         while batch.count < Self.rows.count, silence < 100 {
@@ -129,7 +129,7 @@ import Testing
     @Test func `is followed by the partition's end`() throws {
         let harness = try Harness()
         try harness.fill(["a", "b"])
-        var reader = try harness.reader()
+        let reader = try harness.reader()
         var batch = MessageBatch()
         for _ in 0..<100 where batch.ends.isEmpty {
             _ = try reader.poll(into: &batch, records: 10, bytes: 1 << 20, timeout: 100)

@@ -181,7 +181,7 @@ import Testing
     }
 
     @Test func `that is none: an empty transaction, aborted or committed`() throws {
-        var producer = try harness.producer()
+        let producer = try harness.producer()
         try producer.initTransactions(timeout: 10_000)
         try producer.begin()
         try producer.abort(timeout: 10_000)

@@ -140,7 +140,7 @@ package final class ModelBroker {
         self.inputs = inputs
         self.oversized = oversized
         self.bug = bug
-        faults = random.pick([0, 2, 5, 10, 20])
+        faults = random.pick([0, 4, 10, 20, 40])
         epochs = Array(repeating: 0, count: slots)
         open = Array(repeating: nil, count: slots)
         committed = Array(repeating: nil, count: inputs.count)
@@ -149,7 +149,8 @@ package final class ModelBroker {
     }
 
     package func note(_ text: @autoclosure () -> String) {
-        guard trace != nil else { return }
+        // What follows a problem explains nothing.
+        guard trace != nil, problem == nil else { return }
         trace?.append(text())
         if let count = trace?.count, count > 40 { trace?.removeFirst(count - 40) }
     }
@@ -340,7 +341,7 @@ package final class ModelBroker {
         if member.isAnswering { return nil }
         if member.isExpelled {
             // It hears of it with its next heartbeat.
-            guard faults == 0 || random.chance(50) else { return nil }
+            guard faults == 0 || random.chance(25) else { return nil }
             if member.holds { return .lost(names(member.assigned)) }
             rejoin(member)
             return nil

@@ -105,7 +105,7 @@ package struct ModelDoors: LaneDoors {
                     offset: log[position],
                     timestamp: 1_700_000_000_000,
                     key: nil,
-                    value: isRow ? SampleValue.event : SampleValue.broken
+                    value: isRow ? SampleValue.event : position % 5 == 1 ? SampleValue.broken : nil
                 )
                 member.positions[partition] = position + 1
                 room -= 1
@@ -224,7 +224,15 @@ package struct ModelDoors: LaneDoors {
         if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
         for (partition, offset) in offsets { broker.open[life.slot]?.offsets[Int(partition.partition)] = offset }
 
-        try pass("commit")
+        do throws(KafkaError) {
+            try pass("commit")
+        } catch {
+            // Killed with the request on its way, or before it was sent; after a failed delivery none is ever sent.
+            if life.failed == nil, broker.epochs[life.slot] == life.epoch, broker.random.chance(50) {
+                broker.open[life.slot]?.hasDelayedEnd = true
+            }
+            throw error
+        }
         // The commit waits for all deliveries first.
         if life.failed != nil {
             life.failed?.delay = 0

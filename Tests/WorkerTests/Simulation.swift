@@ -33,7 +33,7 @@ final class Simulation {
 
     init(seed: UInt64, bug: ModelBroker.Bug? = nil, isTraced: Bool = false) {
         var random = SeededGenerator(seed: seed ^ 0xABCD)
-        slots = 1 + random.below(3)
+        slots = random.pick([1, 2, 2, 3])
         broker = ModelBroker(seed: seed, slots: slots, bug: bug)
         var configuration = Lane<ModelDoors>.Configuration()
         configuration.transactionRecords = 1 + random.below(8)
@@ -48,7 +48,7 @@ final class Simulation {
     func run() -> String? {
         broker.interleave = { [unowned self] in elsewhere() }
         defer { broker.interleave = {} }
-        for _ in 0..<120 where broker.problem == nil {
+        for _ in 0..<80 where broker.problem == nil {
             fate()
             step()
         }
@@ -125,12 +125,13 @@ final class Simulation {
 
     /// In the middle of a call: most often nothing, sometimes something happens first, sometimes others go on.
     private func elsewhere() {
-        guard broker.random.chance(isHealed ? 3 : 12) else { return }
+        guard broker.random.chance(isHealed ? 2 : 8) else { return }
         fate()
         guard depth < 3 else { return }
         depth += 1
         broker.coverage.interleavings += 1
-        for _ in 0..<(1 + broker.random.below(6)) { step() }
+        // Now and then long enough for the group to give the partitions to others, and for those to commit.
+        for _ in 0..<(1 + broker.random.below(broker.random.pick([2, 4, 30]))) { step() }
         depth -= 1
     }
 
@@ -140,7 +141,7 @@ final class Simulation {
             broker.deliverDelayedEnd(slot)
         }
         switch broker.random.below(60) {
-        case 0: broker.expelOne()
+        case 0, 2, 3: broker.expelOne()
         case 1: broker.timeOut(broker.random.below(slots))
         case 4: kill()
         case 5: replace()

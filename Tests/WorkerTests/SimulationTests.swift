@@ -24,13 +24,13 @@ import Testing
 
     @Test(arguments: ModelBroker.Bug.allCases)
     func `are caught when something is wrong`(bug: ModelBroker.Bug) {
-        for seed in UInt64(1)...500 {
+        for seed in UInt64(1)...2000 {
             if let problem = Simulation(seed: seed, bug: bug).run() {
                 print("simulation: \(bug) is caught with seed \(seed): \(problem)")
                 return
             }
         }
-        Issue.record("\(bug) was not caught by 500 seeds")
+        Issue.record("\(bug) was not caught by 2000 seeds")
     }
 
     @Test func `do the same again with the same seed`() {

@@ -62,7 +62,8 @@ struct Demo: AsyncParsableCommand {
 
     // MARK: The play
 
-    private static let partitions: Int32 = 12
+    /// As many as the most lanes that are allowed.
+    private static let partitions: Int32 = 16
 
     private func play(_ feed: DemoFeed, _ definitions: DefinitionFile) async throws {
         print("1. An embedded Kafka cluster inside this process (librdkafka \(LibrdkafkaVersion.linked)).")
@@ -73,6 +74,8 @@ struct Demo: AsyncParsableCommand {
         settings.from = .earliest
         settings.lanes = lanes
         settings.lane.countsByAction = true
+        // A lane that joins while another is being assigned its partitions waits for a whole session here; a real group does not.
+        settings.properties = ["session.timeout.ms": "6000", "heartbeat.interval.ms": "500"]
         for topic in settings.inputs + [settings.tagged, settings.matches, settings.deadLetters] {
             try cluster.createTopic(topic, partitions: Self.partitions)
         }
@@ -103,7 +106,15 @@ struct Demo: AsyncParsableCommand {
         let input = settings.inputs[0]
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            group.addTask { try await feed.run(into: input, client, partitions: Self.partitions, ahead: worker) }
+            group.addTask {
+                try await feed.run(
+                    into: input,
+                    client,
+                    partitions: Int(Self.partitions),
+                    ahead: worker,
+                    lanes: lanes
+                )
+            }
             group.addTask {
                 // The view ends the play: when every record has an outcome, or when the others have failed.
                 defer { worker.stop() }
@@ -115,7 +126,7 @@ struct Demo: AsyncParsableCommand {
             try await group.waitForAll()
         }
         view.finish(worker.statistics, milliseconds: MonotonicClock.milliseconds() - started)
-        try DemoView.showSamples(client, settings, partitions: Self.partitions)
+        try DemoView.showSamples(of: worker.statistics.committed, client, settings, partitions: Self.partitions)
         DemoView.showWhatNext()
     }
 }

@@ -26,12 +26,25 @@ struct DemoFeed: Sendable {
         }
     }
 
-    /// Feeds all records, never more than a few thousand ahead of the worker: the embedded cluster forgets what is too old.
-    func run(into topic: String, _ client: ClientConfiguration, partitions: Int32, ahead worker: Worker) async throws {
+    /// Feeds all records, once every lane has partitions, and never more than a few thousand ahead of the worker: the embedded
+    /// cluster forgets what is too old.
+    func run(
+        into topic: String,
+        _ client: ClientConfiguration,
+        partitions: Int,
+        ahead worker: Worker,
+        lanes: Int
+    ) async throws {
         var producer = try TransactionalProducer(client, .init(transactionalID: "tagstream-demo-feed"))
         try producer.initTransactions(timeout: 10_000)
         let target = try producer.topic(topic)
         var next = 0
+        // The embedded cluster applies no offsets that are sent in a transaction: were partitions to move later, they would be read
+        // from their beginning again.
+        while worker.assignedLanes < lanes || worker.statistics.partitions < partitions {
+            if Task.isCancelled { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
         while next < count {
             while next - worker.statistics.read > 10_000 {
                 if Task.isCancelled { return }
@@ -43,7 +56,7 @@ struct DemoFeed: Sendable {
                 try record(number).withUnsafeBytes {
                     try producer.produce(
                         to: target,
-                        partition: Int32(number) % partitions,
+                        partition: Int32(number % partitions),
                         key: nil,
                         value: $0,
                         headers: [],

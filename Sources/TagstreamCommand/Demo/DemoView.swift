@@ -84,11 +84,20 @@ final class DemoView: Sendable {
     // MARK: Samples
 
     /// Reads some of what the worker wrote, as any consumer of the topics would.
-    static func showSamples(_ client: ClientConfiguration, _ settings: Settings, partitions: Int32) throws {
+    static func showSamples(
+        of counts: OutcomeCounts,
+        _ client: ClientConfiguration,
+        _ settings: Settings,
+        partitions: Int32
+    ) throws {
         print("\n7. Some of what a consumer of the topics reads:\n")
         var reader = try Consumer(client, Consumer.Options(group: "tagstream-demo-reader", reset: .earliest))
         defer { reader.close() }
-        for topic in [settings.tagged, settings.matches, settings.deadLetters] {
+        let topics = [
+            (settings.tagged, counts.matches), (settings.matches, counts.matches),
+            (settings.deadLetters, counts.deadLetters),
+        ]
+        for (topic, count) in topics where count > 0 {
             let all = (0..<partitions).map { TopicPartition(topic, $0) }
             try reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, Optional(Consumer.beginning)) }))
             if let sample = try sample(of: topic, reader) { print("   \(topic)\n     \(sample)\n") }

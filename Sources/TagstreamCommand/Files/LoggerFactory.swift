@@ -26,6 +26,8 @@ private struct JSONLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
 
+    private static let time = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
@@ -33,7 +35,7 @@ private struct JSONLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var members: [JSONTree.Member] = [
-            .init(key: "timestamp", value: .string(Date().formatted(.iso8601.time(includingFractionalSeconds: true)))),
+            .init(key: "timestamp", value: .string(Date().formatted(Self.time))),
             .init(key: "level", value: .string(event.level.rawValue)),
             .init(key: "message", value: .string("\(event.message)")),
         ]

@@ -1,0 +1,17 @@
+import Kafka
+
+/// Why a lane stopped for good.
+public struct LaneFailure: Error, Sendable, CustomStringConvertible {
+    /// One sentence.
+    public var description: String
+    /// Whether another worker uses the same transactional id and has won.
+    public var isFenced = false
+
+    init(_ description: String) { self.description = description }
+
+    init(fencedBy error: KafkaError) {
+        description =
+            "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
+        isFenced = true
+    }
+}
