@@ -72,7 +72,10 @@ let package = Package(
         .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["TagstreamCommand", "Tagstream", "Worker", "Kafka"],
+            dependencies: [
+                "TagstreamCommand", "Tagstream", "Worker", "Kafka",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
