@@ -68,41 +68,56 @@ private struct ChainParser {
     /// Reads tag and classes, up to the colon behind which the attributes begin: class names may contain colons themselves.
     private mutating func head(of element: inout ElementTable.Element) {
         let start = position
-        var dot = -1
         var headEnd = start
         while true {
-            guard position < end, byte(position) != 0x3B, byte(position) != 0x22 else {
-                headEnd = position
-                break
-            }
-            let current = byte(position)
-            if current == 0x2E, dot < 0 { dot = position }
-            if current == 0x3A, beginsAttributes(position &+ 1) {
-                headEnd = position
-                position &+= 1
-                break
-            }
+            headEnd = stop(from: position, 0x3A)
+            position = headEnd
+            guard headEnd < end, byte(headEnd) == 0x3A else { break }
             position &+= 1
+            if beginsAttributes(position) { break }
         }
-        element.tag = range(start, dot < 0 ? headEnd : dot)
-        if dot >= 0 { element.head = range(dot &+ 1, headEnd) }
+        var dot = start
+        while dot < headEnd, byte(dot) != 0x2E { dot &+= 1 }
+        element.tag = range(start, dot)
+        if dot < headEnd { element.head = range(dot &+ 1, headEnd) }
+    }
+
+    /// Where the next `"`, `;` or the given byte stands, or the end: eight bytes at a time.
+    @inline(__always)
+    private func stop(from first: Int, _ wanted: UInt8) -> Int {
+        let wanted = UInt64(wanted) &* 0x0101_0101_0101_0101
+        var offset = first
+        while offset < end {
+            let word = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let found =
+                Self.zeroBytes(word ^ wanted) | Self.zeroBytes(word ^ 0x2222_2222_2222_2222)
+                | Self.zeroBytes(word ^ 0x3B3B_3B3B_3B3B_3B3B)
+            if found != 0 { return min(end, offset &+ found.trailingZeroBitCount >> 3) }
+            offset &+= 8
+        }
+        return end
+    }
+
+    /// The highest bit of each byte that is zero; of the bytes above the first such one it may err.
+    @inline(__always)
+    private static func zeroBytes(_ word: UInt64) -> UInt64 {
+        (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
     }
 
     /// Whether the end of the element or `key="` stands here.
     private func beginsAttributes(_ offset: Int) -> Bool {
         guard offset < end, byte(offset) != 0x3B else { return true }
-        var index = offset
-        let isNamed = end &- offset > 6 && memcmp(base + offset, "attr__", 6) == 0
-        while index < end {
+        let equals = stop(from: offset, 0x3D)
+        guard equals > offset, equals &+ 1 < end, byte(equals) == 0x3D, byte(equals &+ 1) == 0x22 else { return false }
+        // Names of HTML attributes may contain colons (`xlink:href`); other keys do not, but class names do.
+        if equals &- offset > 6, memcmp(base + offset, "attr__", 6) == 0 { return true }
+        for index in offset..<equals {
             let current = byte(index)
-            if current == 0x3D { return index > offset && index &+ 1 < end && byte(index &+ 1) == 0x22 }
-            // Names of HTML attributes may contain colons (`xlink:href`); other keys do not, but class names do.
             let isWord =
                 isDigit(current) || current | 0x20 &- 0x61 < 26 && current >= 0x41 || current == 0x2D || current == 0x5F
-            guard isWord || isNamed && current != 0x22 && current != 0x3B else { return false }
-            index &+= 1
+            guard isWord else { return false }
         }
-        return false
+        return true
     }
 
     /// Reads `key="value"`; false where something else stands.
@@ -112,12 +127,8 @@ private struct ChainParser {
         _ arena: inout ByteArena
     ) -> Bool {
         let key = position
-        var index = position
-        while index < end, byte(index) != 0x3D {
-            guard byte(index) != 0x22, byte(index) != 0x3B else { return false }
-            index &+= 1
-        }
-        guard index > key, index &+ 1 < end, byte(index &+ 1) == 0x22 else { return false }
+        var index = stop(from: position, 0x3D)
+        guard index < end, byte(index) == 0x3D, index > key, index &+ 1 < end, byte(index &+ 1) == 0x22 else { return false }
         let keyLength = index &- key
         let start = index &+ 2
         var escapes = 0
