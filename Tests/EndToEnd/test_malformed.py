@@ -106,7 +106,7 @@ def test_values_beyond_the_limit(deployment, size):
 
 
 def test_a_replayed_dead_letter(deployment):
-    """A dead letter that is put in again and fails again has the headers of both times, the newest last."""
+    """A dead letter that is put in again and fails again has the headers of the second time only: earlier ones could be forged."""
     deployment.create_topics()
     deployment.apply(CATALOGUE)
     first = Fed(b"{", key=b"k", headers=[("mine", b"1")], outcome="invalid_json", name="first time")
@@ -118,4 +118,4 @@ def test_a_replayed_dead_letter(deployment):
     deployment.run_to_end()
     outcome = check(deployment, [first, second])
     names = [name for name, _ in outcome.dead[(second.partition, second.offset)][0].headers]
-    assert names.count("dlq_reason") == 2 and names[0] == "mine"
+    assert names.count("dlq_reason") == 1 and names[0] == "mine"

@@ -249,6 +249,8 @@ def test_changes_under_load(running):
             stop.wait(0.02)
 
     worker = running.worker(lanes=2, transaction={"max_records": 50, "max_ms": 20})
+    # What is applied before is in the first snapshot, and no change.
+    worker.await_log("catalogue read")
     feeder = threading.Thread(target=keep_feeding)
     feeder.start()
     try:
