@@ -89,6 +89,10 @@ enum AccessKey {
     @inline(__always)
     static func gram(_ bytes: UInt32) -> UInt64 { UInt64(bytes) &* 0x9E37_79B1_85EB_CA87 }
 
+    /// One of 64 bits for a gram, by its hash: a text that lacks a bit lacks the gram.
+    @inline(__always)
+    static func signature(_ gram: UInt64) -> UInt64 { 1 << (gram >> 58) }
+
     /// A class is filed under its name up to the first dot, because chains write `py-2.5` as two pieces.
     @inline(__always)
     static func beforeDot(_ name: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

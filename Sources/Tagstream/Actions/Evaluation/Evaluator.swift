@@ -172,19 +172,6 @@ struct Evaluator: ~Copyable {
         return subject
     }
 
-    /// Where a pointer into the workbench or the arena points to, in words that survive the arena's moving.
-    @inline(__always)
-    func mark(_ pointer: UnsafeRawPointer) -> (isInArena: Bool, offset: Int) {
-        let offset = pointer - UnsafeRawPointer(arena.base)
-        return offset >= 0 && offset < arena.count ? (true, offset) : (false, pointer - bench)
-    }
-
-    /// The pointer that was marked, as it is now.
-    @inline(__always)
-    func pointer(to mark: (isInArena: Bool, offset: Int)) -> UnsafeRawPointer {
-        (mark.isInArena ? UnsafeRawPointer(arena.base) : bench) + mark.offset
-    }
-
     // MARK: Elements
 
     /// Whether the event says anything of elements.

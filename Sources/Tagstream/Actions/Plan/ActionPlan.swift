@@ -104,6 +104,10 @@ public final class ActionPlan: @unchecked Sendable {
             + fragments.bytes + fragmentEnds.bytes
     }
 
+    /// How many words of 64 bits have one bit for each action.
+    @inline(__always)
+    var actionWords: Int { (ids.count &+ 63) >> 6 }
+
     /// The id of the action at a place.
     @inline(__always)
     func id(at place: Int32) -> Int64 { ids[Int(place)] }

@@ -4,6 +4,7 @@ struct IndexBuilder {
     private struct Key {
         var key: UInt64
         var file: Int32
+        var signature: UInt64 = 0
     }
 
     /// A step that is filed: its other conditions are a range of ``others``.
@@ -101,7 +102,9 @@ struct IndexBuilder {
     /// - Parameter slot: the property that the predicate is about; -1 where it is about elements.
     mutating func addKeys(event: Int32, slot: Int32, of predicate: AccessPredicate?) {
         let file = Int32(files.count - 1)
-        func scoped(_ key: UInt64) -> Key { Key(key: AccessKey.scoped(key, event), file: file) }
+        func scoped(_ key: UInt64, _ signature: UInt64 = 0) -> Key {
+            Key(key: AccessKey.scoped(key, event), file: file, signature: signature)
+        }
         switch predicate {
         case nil: keys.append(scoped(AccessKey.key(.event, place: 0, 0)))
         case .keys(let found, _, let looked)?:
@@ -115,7 +118,7 @@ struct IndexBuilder {
                 let rarest = set.min { frequency[Self.place($0)] < frequency[Self.place($1)] }!
                 let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest))
                 grams.append(key)
-                keys.append(scoped(key))
+                keys.append(scoped(key, set.reduce(0) { $0 | AccessKey.signature(AccessKey.gram($1)) }))
             }
             switch kind {
             case .gram, .loweredGram: need(event) { $0.grams.append(slot << 1 | (kind == .loweredGram ? 1 : 0)) }
@@ -216,17 +219,21 @@ struct IndexBuilder {
     mutating func freeze() -> PlanIndex {
         keys.sort { $0.key == $1.key ? $0.file < $1.file : $0.key < $1.key }
         var postings: [PlanIndex.Posting] = []
-        var lists: [Int32] = []
+        var lists: [PlanIndex.Filed] = []
         postings.reserveCapacity(keys.count)
         lists.reserveCapacity(keys.count)
         for key in keys {
             if let last = postings.indices.last, postings[last].key == key.key {
-                if lists.last == key.file { continue }
+                if lists[lists.count - 1].file == key.file {
+                    // Two alternatives with one key: what both must have.
+                    lists[lists.count - 1].signature &= key.signature
+                    continue
+                }
                 postings[last].count += 1
             } else {
                 postings.append(PlanIndex.Posting(key: key.key, first: UInt32(lists.count), count: 1))
             }
-            lists.append(key.file)
+            lists.append(PlanIndex.Filed(signature: key.signature, file: key.file))
         }
         let capacity = max(2, postings.count * 2).nextPowerOfTwo
         var table = [Int32](repeating: -1, count: capacity)
@@ -241,7 +248,7 @@ struct IndexBuilder {
     private func assemble(
         _ postings: [PlanIndex.Posting],
         _ table: [Int32],
-        _ lists: [Int32]
+        _ lists: [PlanIndex.Filed]
     ) -> PlanIndex {
         var pool: [UInt8] = []
         var ranges: [PoolRange] = []

@@ -13,9 +13,9 @@ extension Matcher {
 
     /// Verifies what is filed under a key for this event's name, and for any.
     @inline(__always)
-    private mutating func verify(_ key: UInt64, _ scope: Int32, _ plan: ActionPlan) {
-        if scope >= 0 { verify(plan.index.posting(AccessKey.scoped(key, scope)), scope, plan) }
-        verify(plan.index.posting(AccessKey.scoped(key, -1)), scope, plan)
+    private mutating func verify(_ key: UInt64, _ scope: Int32, _ plan: ActionPlan, signature: UInt64 = .max) {
+        if scope >= 0 { verify(plan.index.posting(AccessKey.scoped(key, scope)), signature, scope, plan) }
+        verify(plan.index.posting(AccessKey.scoped(key, -1)), signature, scope, plan)
     }
 
     // MARK: Properties
@@ -62,21 +62,18 @@ extension Matcher {
         _ scope: Int32,
         _ plan: ActionPlan
     ) {
-        guard text.count >= 4 else { return }
-        // Verifying may compute a text and thereby move the arena, in which this one may lie.
-        var start = text.baseAddress!
-        let mark = evaluator.mark(start)
+        guard text.count >= 4, let start = text.baseAddress else { return }
+        // First all grams, then the files: a file is worth looking at when the text has all grams that it asks for, and verifying
+        // may compute a text and thereby move the arena, in which this one may lie.
+        found.removeAll()
+        var signature: UInt64 = 0
         for offset in 0...(text.count &- 4) {
-            let key = AccessKey.key(
-                kind,
-                place: place,
-                AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            )
-            if plan.index.mayContain(key) {
-                verify(key, scope, plan)
-                start = evaluator.pointer(to: mark)
-            }
+            let gram = AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            signature |= AccessKey.signature(gram)
+            let key = AccessKey.key(kind, place: place, gram)
+            if plan.index.mayContain(key) { found.append(key) }
         }
+        for index in 0..<found.count { verify(found[index], scope, plan, signature: signature) }
     }
 
     // MARK: Elements

@@ -6,11 +6,15 @@ public struct Matcher: ~Copyable {
     /// One bit for each action of the plan: whether it has matched, and whether one of its steps failed.
     private var matched = Column<UInt64>(capacity: 256)
     private var failed = Column<UInt64>(capacity: 256)
+    /// One bit for each word of those that is not zero.
+    private var touched = Column<UInt64>(capacity: 16)
     private var hasFailed = false
     /// By file: the number of the last event that verified it.
     ///
     /// A file may stand under several keys, and a text may repeat a gram.
     var seen = Column<UInt32>(capacity: 1024)
+    /// The keys of a text's grams that may lead somewhere.
+    var found = Column<UInt64>(capacity: 64)
     /// How many entries of the index were verified since the matcher was made.
     var candidates = 0
 
@@ -37,24 +41,28 @@ public struct Matcher: ~Copyable {
 
     mutating func begin(_ event: Event, on bench: borrowing Workbench, with plan: ActionPlan) {
         let restarts = evaluator.begin(event, on: bench, plan.tables)
-        let words = (plan.definitions.count &+ 63) >> 6
-        if matched.count < words {
-            matched.resize(to: words, filling: 0)
-            failed.resize(to: words, filling: 0)
+        if matched.count < plan.actionWords {
+            matched.resize(to: plan.actionWords, filling: 0)
+            failed.resize(to: plan.actionWords, filling: 0)
+            touched.resize(to: (plan.actionWords &+ 63) >> 6, filling: 0)
         }
         if seen.count < plan.index.files.count { seen.resize(to: plan.index.files.count, filling: 0) }
         if restarts { for index in 0..<seen.count { seen[index] = 0 } }
     }
 
     /// Verifies the files of a posting, each once per event.
+    ///
+    /// - Parameter signature: the bits of all grams of the text that the key was found in; all bits for keys of other kinds.
     @inline(__always)
-    mutating func verify(_ posting: Int32, _ scope: Int32, _ plan: ActionPlan) {
+    mutating func verify(_ posting: Int32, _ signature: UInt64, _ scope: Int32, _ plan: ActionPlan) {
         guard posting >= 0 else { return }
         let found = plan.index.postings[Int(posting)]
         let filed = plan.index.filed.base + Int(found.first)
-        for index in 0..<Int(found.count) where seen[Int(filed[index])] != evaluator.epoch {
-            seen[Int(filed[index])] = evaluator.epoch
-            verifyFile(plan.index.files[Int(filed[index])], scope, plan)
+        for index in 0..<Int(found.count) where filed[index].signature & ~signature == 0 {
+            let file = Int(filed[index].file)
+            guard seen[file] != evaluator.epoch else { continue }
+            seen[file] = evaluator.epoch
+            verifyFile(plan.index.files[file], scope, plan)
         }
     }
 
@@ -81,31 +89,48 @@ public struct Matcher: ~Copyable {
         let actions = plan.index.actions.base + Int(entry.firstAction)
         if outcome == .isTrue {
             for index in 0..<Int(entry.actionCount) {
-                matched[Int(actions[index]) >> 6] |= 1 << UInt64(actions[index] & 63)
+                matched[touch(actions[index])] |= 1 << UInt64(actions[index] & 63)
             }
         } else {
             hasFailed = true
             for index in 0..<Int(entry.actionCount) {
-                failed[Int(actions[index]) >> 6] |= 1 << UInt64(actions[index] & 63)
+                failed[touch(actions[index])] |= 1 << UInt64(actions[index] & 63)
             }
         }
+    }
+
+    /// The word of an action's bit, noted as touched.
+    @inline(__always)
+    private mutating func touch(_ action: Int32) -> Int {
+        let word = Int(action) >> 6
+        touched[word >> 6] |= 1 << UInt64(word & 63)
+        return word
     }
 
     /// Reads the bits in the order of the actions and clears them.
     private mutating func collect(_ plan: ActionPlan, into result: inout MatchedActions) {
         result.removeAll()
-        let words = (plan.definitions.count &+ 63) >> 6
-        for word in 0..<words {
-            var bits = matched[word]
-            if hasFailed { collectFailed(word, matched: bits, into: &result) }
-            guard bits != 0 else { continue }
-            matched[word] = 0
-            while bits != 0 {
-                result.append(Int32(truncatingIfNeeded: word &* 64 &+ bits.trailingZeroBitCount))
-                bits &= bits &- 1
+        for group in 0..<((plan.actionWords &+ 63) >> 6) {
+            var words = touched[group]
+            guard words != 0 else { continue }
+            touched[group] = 0
+            while words != 0 {
+                collect(word: group &* 64 &+ words.trailingZeroBitCount, into: &result)
+                words &= words &- 1
             }
         }
         hasFailed = false
+    }
+
+    @inline(__always)
+    private mutating func collect(word: Int, into result: inout MatchedActions) {
+        var bits = matched[word]
+        if hasFailed { collectFailed(word, matched: bits, into: &result) }
+        matched[word] = 0
+        while bits != 0 {
+            result.append(Int32(truncatingIfNeeded: word &* 64 &+ bits.trailingZeroBitCount))
+            bits &= bits &- 1
+        }
     }
 
     @inline(never)

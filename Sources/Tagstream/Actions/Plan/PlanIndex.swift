@@ -1,10 +1,17 @@
 /// Which steps are filed under which key, and what has to be looked at when an event comes.
 struct PlanIndex {
-    /// Files that one key leads to: a range of ``files``.
+    /// Files that one key leads to: a range of ``filed``.
     struct Posting {
         var key: UInt64
         var first: UInt32
         var count: UInt32
+    }
+
+    /// A file under a key.
+    struct Filed {
+        /// One bit (``AccessKey/signature(_:)``) for each gram that the text must have besides the key; zero for keys of other kinds.
+        var signature: UInt64
+        var file: Int32
     }
 
     /// Steps of one event name that are filed under one condition: it is evaluated once for all of them.
@@ -55,8 +62,8 @@ struct PlanIndex {
     /// Postings in the order of their keys, and where to find them by key.
     let postings: Frozen<Posting>
     let table: Frozen<Int32>
-    /// The numbers of the files that postings lead to, and the files.
-    let filed: Frozen<Int32>
+    /// What postings lead to, and the files.
+    let filed: Frozen<Filed>
     let files: Frozen<File>
     let entries: Frozen<Entry>
     let conditions: Frozen<Int32>
