@@ -21,6 +21,9 @@ enum AccessPredicate: Sendable {
         }
     }
 
+    /// The rank of grams that many steps ask for.
+    static let commonGramRank = 5
+
     /// The access predicate of a condition; nil where it has none, as all negations have not.
     ///
     /// - Parameter place: stands for the property that is compared (``AccessKey/place(of:)``); zero for elements.

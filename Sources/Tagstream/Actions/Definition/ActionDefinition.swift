@@ -53,8 +53,6 @@ public final class ActionDefinition: Sendable {
         let eventHash: UInt64
         /// The conditions but that of the event's name, the cheap ones first.
         let conditions: [Condition]
-        /// Which of them the step is filed under: the one that rarely holds; -1 where none can be looked up.
-        let filing: Int
 
         init(_ step: Step) {
             var event: [UInt8]?
@@ -62,12 +60,9 @@ public final class ActionDefinition: Sendable {
             for place in step.conditions {
                 if case .event(let name) = place.condition.test { event = name } else { others.append(place.condition) }
             }
-            let ordered = others.enumerated()
+            conditions = others.enumerated()
                 .sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }
                 .map(\.element)
-            let ranks = ordered.map { $0.access?.rank ?? .max }
-            filing = ranks.min().flatMap { $0 == .max ? nil : ranks.firstIndex(of: $0) } ?? -1
-            conditions = ordered
             self.event = event
             eventHash = event.map { AccessKey.hash($0) } ?? 0
         }

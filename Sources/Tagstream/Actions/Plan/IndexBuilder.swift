@@ -62,13 +62,23 @@ struct IndexBuilder {
         return index
     }
 
-    /// Counts the grams of a predicate: all predicates, before any step is filed.
-    mutating func count(_ predicate: AccessPredicate) {
+    /// Counts the grams of a predicate that so many steps have: all predicates, before any step is filed.
+    mutating func count(_ predicate: AccessPredicate, uses: Int32) {
         guard case .grams(let sets, _, _) = predicate else { return }
+        let uses = UInt16(clamping: uses)
         for gram in sets.joined() {
             let place = Self.place(gram)
-            if frequency[place] < .max { frequency[place] += 1 }
+            frequency[place] = frequency[place].addingReportingOverflow(uses).overflow ? .max : frequency[place] + uses
         }
+    }
+
+    /// How early a predicate is chosen, now that all are counted.
+    ///
+    /// What many steps ask a text for (the site's own host, `/docs`), most texts contain: then an element's tag with a class is rarer.
+    func rank(of predicate: AccessPredicate, among steps: Int) -> Int {
+        guard case .grams(let sets, _, _) = predicate else { return predicate.rank }
+        let common = sets.map { set in set.map { frequency[Self.place($0)] }.min() ?? 0 }.max() ?? 0
+        return Int(common) > max(8, steps / 256) ? AccessPredicate.commonGramRank : predicate.rank
     }
 
     private static func place(_ gram: UInt32) -> Int { Int(truncatingIfNeeded: AccessKey.gram(gram) >> 48) }

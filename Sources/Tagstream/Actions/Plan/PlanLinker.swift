@@ -8,15 +8,14 @@ struct PlanLinker {
 
     private var conditions: [Condition] = []
     private var numbers: NumberTable
-    /// By step: the number of the condition it is filed under; -1 for the event's name.
-    private var filings: [Int32] = []
+    /// By condition: how many steps have it.
+    private var uses: [Int32] = []
 
     init(stepCount: Int) {
         builder = TableBuilder(capacity: stepCount * 2)
         index = IndexBuilder(capacity: stepCount)
         numbers = NumberTable(capacity: stepCount)
         steps.reserveCapacity(stepCount)
-        filings.reserveCapacity(stepCount)
         stepConditions.reserveCapacity(stepCount * 2)
     }
 
@@ -27,7 +26,6 @@ struct PlanLinker {
             let event = part.event.map { index.index(ofEvent: $0, part.eventHash) } ?? -1
             let first = stepConditions.count
             for condition in part.conditions { stepConditions.append(number(of: condition)) }
-            filings.append(part.filing < 0 ? -1 : stepConditions[first + part.filing])
             steps.append(
                 FlatStep(first: UInt32(first), count: UInt32(part.conditions.count), action: place, event: event)
             )
@@ -37,20 +35,30 @@ struct PlanLinker {
     /// Files the steps, when all are known: how rare a gram is depends on all of them.
     mutating func link() {
         firstSteps.append(Int32(steps.count))
-        for condition in conditions { if let access = condition.access { index.count(access) } }
-        for (number, filing) in filings.enumerated() {
-            let step = steps[number]
-            let isNew = index.file(
-                step.action,
-                event: step.event,
-                under: filing,
-                of: stepConditions[Int(step.first)..<Int(step.first + step.count)]
-            )
-            guard isNew else { continue }
+        for (condition, uses) in zip(conditions, uses) {
+            if let access = condition.access { index.count(access, uses: uses) }
+        }
+        let ranks = conditions.map { condition in condition.access.map { index.rank(of: $0, among: steps.count) } }
+        for step in steps {
+            let own = stepConditions[Int(step.first)..<Int(step.first + step.count)]
+            let filing = filing(of: own, ranks)
+            guard index.file(step.action, event: step.event, under: filing, of: own) else { continue }
             let access = filing < 0 ? nil : conditions[Int(filing)].access
             let slot = filing < 0 ? -1 : builder.conditions[Int(filing)].slot
             index.addKeys(event: step.event, slot: slot, of: access)
         }
+    }
+
+    /// The condition that rarely holds; -1 where none can be looked up.
+    private func filing(of conditions: ArraySlice<Int32>, _ ranks: [Int?]) -> Int32 {
+        var best: Int32 = -1
+        var lowest = Int.max
+        for condition in conditions {
+            guard let rank = ranks[Int(condition)], rank < lowest else { continue }
+            best = condition
+            lowest = rank
+        }
+        return best
     }
 
     private mutating func number(of condition: Condition) -> Int32 {
@@ -60,8 +68,10 @@ struct PlanLinker {
         }
         if isNew {
             conditions.append(condition)
+            uses.append(0)
             builder.append(condition.parts)
         }
+        uses[Int(number)] += 1
         return number
     }
 }
