@@ -36,7 +36,7 @@ extension ActionReader {
             refuse(prefix + "type", .type, written, "one of \(Self.kindNames)")
             return nil
         }
-        if let kind = FilterKind.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name.utf8) }) { return kind }
+        if let kind = FilterKind.allCases.first(where: { $0.rawValue.hasBytes(of: name) }) { return kind }
         let nearest = Spelling.nearest(to: name, among: FilterKind.allCases.map(\.rawValue))
         refuse(
             prefix + "type",
@@ -105,7 +105,7 @@ extension ActionReader {
         switch kind {
         case .event, .feature: return .event
         case .person:
-            return key.map { Array($0.utf8) == Array("distinct_id".utf8) } == true ? .metadata(.distinctID) : .person
+            return key?.hasBytes(of: "distinct_id") == true ? .metadata(.distinctID) : .person
         case .group:
             let index = filter["group_type_index"]
             if let number = index?.integer, 0...4 ~= number { return .group(Int(number)) }
@@ -119,7 +119,7 @@ extension ActionReader {
             return nil
         case .eventMetadata:
             guard let key else { return nil }
-            if let metadata = PropertySource.Metadata.allCases.first(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+            if let metadata = PropertySource.Metadata.allCases.first(where: { $0.key.hasBytes(of: key) }) {
                 return .metadata(metadata)
             }
             let names = PropertySource.Metadata.allCases.map(\.key)
