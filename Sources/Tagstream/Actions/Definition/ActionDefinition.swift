@@ -62,9 +62,13 @@ public final class ActionDefinition: Sendable {
             for place in step.conditions {
                 if case .event(let name) = place.condition.test { event = name } else { others.append(place.condition) }
             }
-            let ordered = others.enumerated()
-                .sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }
-                .map(\.element)
+            let isOrdered = zip(others, others.dropFirst()).allSatisfy { $0.cost <= $1.cost }
+            let ordered =
+                isOrdered
+                ? others
+                : others.enumerated()
+                    .sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }
+                    .map(\.element)
             let ranks = ordered.map { $0.access?.rank ?? .max }
             filing = ranks.min().flatMap { $0 == .max ? nil : ranks.firstIndex(of: $0) } ?? -1
             conditions = ordered

@@ -76,7 +76,7 @@ struct ActionReader {
                 "steps",
                 .budget,
                 .number(Int64(definition.cost)),
-                "a cost of at most \(ActionCost.actionLimit) units",
+                "at most \(ActionCost.actionLimit)",
                 suggestion: "split the action, or shorten its longest list of values"
             )
             return ActionReading(definition: nil, refusals: refusals, warnings: warnings)
@@ -165,9 +165,11 @@ struct ActionReader {
 
         let event = text("event", of: step)
         if let event { add("event", .event(Array(event.utf8))) }
-        if let url = textTest("url", of: step, default: .contains, ignoringCase: false) { add("url", .url(url)) }
-        let text = textTest("text", of: step, default: .exact, ignoringCase: true)
-        let href = textTest("href", of: step, default: .exact, ignoringCase: true)
+        if let url = textTest("url", "url_matching", of: step, default: .contains, ignoringCase: false) {
+            add("url", .url(url))
+        }
+        let text = textTest("text", "text_matching", of: step, default: .exact, ignoringCase: true)
+        let href = textTest("href", "href_matching", of: step, default: .exact, ignoringCase: true)
         let tag = self.text("tag_name", of: step).map { Array($0.utf8) }
         if text != nil || href != nil || tag != nil {
             let fields = [text == nil ? nil : "text", href == nil ? nil : "href", tag == nil ? nil : "tag_name"]
@@ -246,12 +248,12 @@ struct ActionReader {
 
     private mutating func textTest(
         _ field: String,
+        _ modeField: String,
         of step: JSONTree,
         default defaultMode: Mode,
         ignoringCase: Bool
     ) -> TextTest? {
         let written = text(field, of: step)
-        let modeField = field + "_matching"
         var mode = defaultMode
         if let name = text(modeField, of: step) {
             if let known = Mode.allCases.first(where: { $0.rawValue.hasBytes(of: name) }) {
@@ -280,7 +282,7 @@ struct ActionReader {
         }
     }
 
-    mutating func pattern(_ source: [UInt8], _ field: String) -> Pattern? {
+    mutating func pattern(_ source: [UInt8], _ field: @autoclosure () -> String) -> Pattern? {
         guard !isOutOfBudget else { return nil }
         let failure: PatternFailure
         switch Pattern.compile(source) {
@@ -289,10 +291,10 @@ struct ActionReader {
             guard patternCost > ActionCost.actionLimit else { return pattern }
             isOutOfBudget = true
             refuse(
-                field,
+                field(),
                 .budget,
                 .number(Int64(patternCost)),
-                "patterns of at most \(ActionCost.actionLimit) units up to here",
+                "at most \(ActionCost.actionLimit)",
                 suggestion: "split the action, or write shorter repetitions"
             )
             return nil
@@ -301,7 +303,7 @@ struct ActionReader {
         // A pattern beyond RE2's budget takes longest to refuse: a list of them is not tried to its end.
         if failure.isTooLarge { patternCost += ActionCost.actionLimit / 10 }
         refuse(
-            field,
+            field(),
             .regex,
             .string(String(decoding: source, as: UTF8.self)),
             "a pattern that RE2 accepts (\(failure.message))",
@@ -311,11 +313,11 @@ struct ActionReader {
         return nil
     }
 
-    mutating func selector(_ written: String, _ field: String) -> Selector? {
+    mutating func selector(_ written: String, _ field: @autoclosure () -> String) -> Selector? {
         do {
             return try SelectorParser.parse(Array(written.utf8))
         } catch {
-            refuse(field, .selector, .string(written), error.message, suggestion: error.suggestion)
+            refuse(field(), .selector, .string(written), error.message, suggestion: error.suggestion)
             return nil
         }
     }

@@ -162,13 +162,20 @@ enum Operand: Sendable {
 private struct IdentityWriter {
     var bytes: [UInt8] = []
 
+    /// Most conditions need fewer bytes than this.
+    init() { bytes.reserveCapacity(64) }
+
     mutating func write(_ text: [UInt8]) {
         write(Int64(text.count))
         bytes += text
     }
 
     mutating func write(_ number: Int64) {
-        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+        var rest = UInt64(bitPattern: number)
+        for _ in 0..<8 {
+            bytes.append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
     }
 
     mutating func write(_ number: Double) { write(Int64(bitPattern: number.bitPattern)) }

@@ -179,8 +179,23 @@ extension String {
     func hasBytes(of other: String) -> Bool {
         guard utf8.count == other.utf8.count else { return false }
         let isSame = utf8.withContiguousStorageIfAvailable { own in
-            other.utf8.withContiguousStorageIfAvailable { own.elementsEqual($0) }
+            other.utf8.withContiguousStorageIfAvailable { Self.areSame(UnsafeRawBufferPointer(own), .init($0)) }
         }
         return (isSame ?? nil) ?? utf8.elementsEqual(other.utf8)
+    }
+
+    /// Compares as many bytes of both, eight at a time; the last eight may be some of those before.
+    private static func areSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+        func differ(at offset: Int) -> Bool {
+            one.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                != other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        }
+        guard one.count >= 8 else { return one.elementsEqual(other) }
+        var offset = 0
+        while offset + 8 <= one.count {
+            if differ(at: offset) { return false }
+            offset += 8
+        }
+        return !differ(at: one.count - 8)
     }
 }
