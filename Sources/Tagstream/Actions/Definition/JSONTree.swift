@@ -94,13 +94,18 @@ extension JSONTree {
     /// How many bytes ``jsonText`` has, without writing it.
     var jsonLength: Int {
         switch self {
-        case .null: 4
-        case .bool(let value): value ? 4 : 5
-        case .number(_, let text): text.utf8.count
-        case .string(let text): Self.length(text)
-        case .array(let values): values.reduce(2 + max(0, values.count - 1)) { $0 + $1.jsonLength }
+        case .null: return 4
+        case .bool(let value): return value ? 4 : 5
+        case .number(_, let text): return text.utf8.count
+        case .string(let text): return Self.length(text)
+        case .array(let values):
+            var length = 2 + max(0, values.count - 1)
+            for value in values { length += value.jsonLength }
+            return length
         case .object(let members):
-            members.reduce(2 + max(0, members.count - 1)) { $0 + Self.length($1.key) + 1 + $1.value.jsonLength }
+            var length = 2 + max(0, members.count - 1)
+            for member in members { length += Self.length(member.key) + 1 + member.value.jsonLength }
+            return length
         }
     }
 
@@ -176,8 +181,10 @@ extension String {
     /// Whether another text has the same bytes.
     ///
     /// Swift's `==` compares characters: é and e with an accent are one to it.
-    func hasBytes(of other: String) -> Bool {
-        guard utf8.count == other.utf8.count else { return false }
+    @inline(__always)
+    func hasBytes(of other: String) -> Bool { utf8.count == other.utf8.count && hasSameBytes(as: other) }
+
+    private func hasSameBytes(as other: String) -> Bool {
         let isSame = utf8.withContiguousStorageIfAvailable { own in
             other.utf8.withContiguousStorageIfAvailable { Self.areSame(UnsafeRawBufferPointer(own), .init($0)) }
         }
@@ -190,7 +197,10 @@ extension String {
             one.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
                 != other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         }
-        guard one.count >= 8 else { return one.elementsEqual(other) }
+        guard one.count >= 8 else {
+            for index in 0..<one.count where one[index] != other[index] { return false }
+            return true
+        }
         var offset = 0
         while offset + 8 <= one.count {
             if differ(at: offset) { return false }
