@@ -105,7 +105,7 @@ private final class CaseSession {
 
     func finish() {
         out.flush()
-        var text = "\(count) cases: \(count - differing - unchecked) as expected, \(differing) different"
+        var text = "\(counted(count, "case")): \(count - differing - unchecked) as expected, \(differing) different"
         if unchecked > 0 { text += ", \(unchecked) without an expectation" }
         printError(text)
     }

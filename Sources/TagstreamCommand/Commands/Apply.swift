@@ -77,7 +77,7 @@ struct Apply: AsyncParsableCommand {
         guard !definitions.refusals.isEmpty, !partial else { return }
         throw Failure(
             .no,
-            "nothing was published: \(definitions.refusals.count) mistakes. Use --partial to publish the others"
+            "nothing was published: \(counted(definitions.refusals.count, "mistake")). Use --partial to publish the others"
         )
     }
 

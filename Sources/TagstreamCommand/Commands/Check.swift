@@ -86,9 +86,9 @@ struct Check: AsyncParsableCommand {
         for mistake in mistakes { printError("wrong: \(mistake)") }
         _ = definitions.report()
         if !files.isEmpty || !definitions.actions.isEmpty {
-            var text = "\(definitions.actions.count) actions can be published"
-            if !definitions.refusals.isEmpty { text += ", \(definitions.refusals.count) mistakes" }
-            if !definitions.warnings.isEmpty { text += ", \(definitions.warnings.count) warnings" }
+            var text = "\(counted(definitions.actions.count, "action")) can be published"
+            if !definitions.refusals.isEmpty { text += ", " + counted(definitions.refusals.count, "mistake") }
+            if !definitions.warnings.isEmpty { text += ", " + counted(definitions.warnings.count, "warning") }
             print(text)
             for (id, cost, quota) in definitions.costs { print("team \(id) costs \(cost) of its \(quota) units") }
         }

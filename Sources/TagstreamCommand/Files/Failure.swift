@@ -30,6 +30,9 @@ func reportingFailures(_ body: () async throws -> Void) async throws {
     }
 }
 
+/// `1 mistake`, `2 mistakes`.
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
 /// Writes a line to standard error.
 func printError(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))

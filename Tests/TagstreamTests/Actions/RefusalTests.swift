@@ -198,7 +198,99 @@ struct RefusalTests {
         ),
     ]
 
-    static let rows = whole + steps + filters + limits
+    static let rows = whole + steps + filters + limits + wordings.map(\.row)
+
+    private static let elements = ##"expected a tag, "*", "#id", ".class" or "[attribute]" instead of ">". Hint: "##
+    private static let dates =
+        #"expected a date such as "2026-01-31" or "2026-01-31T12:00:00Z", or a relative one such as "-7d""#
+
+    /// What is told of the first mistake of `action "A"`, to the letter.
+    static let wordings: [Wording] = [
+        Wording(
+            .filter(#""key": "a", "operator": "is_date_after", "value": "2026-02-30""#, "date @value"),
+            #"step 1: properties[0].value is "2026-02-30", \#(dates)"#
+        ),
+        Wording(
+            .filter(#""key": "a", "operator": "is_date_after", "value": "-9223372036854775808 days""#, "date @value"),
+            #"step 1: properties[0].value is "-9223372036854775808 days", \#(dates)"#
+        ),
+        Wording(
+            .filter(#""key": "a", "operator": "semver_eq", "value": "01.2.3""#, "semver @value"),
+            #"step 1: properties[0].value is "01.2.3", expected a version such as "1.2.3""#
+        ),
+        Wording(
+            .filter(#""key": "a", "operator": "semver_caret", "value": "01.2.3""#, "semver @value"),
+            #"step 1: properties[0].value is "01.2.3", expected a version such as "1.2.3" or "1.2", without a sign"#
+        ),
+        Wording(
+            .filter(#""key": "a", "operator": "semver_wildcard", "value": "01.*""#, "semver @value"),
+            #"step 1: properties[0].value is "01.*", expected "N.*" or "N.N.*""#
+        ),
+        Wording(
+            .step(#"{"selector": "a >> b"}"#, "selector 1 selector"),
+            #"step 1: selector is "a >> b", \#(elements)write one ">" only: a parent and its child have nothing between them"#
+        ),
+        Wording(
+            .step(#"{"selector": "a, > b"}"#, "selector 1 selector"),
+            #"step 1: selector is "a, > b", \#(elements)a selector begins with an element: leave out the ">""#
+        ),
+        Wording(
+            .step(#"{"selector": "a."}"#, "selector 1 selector"),
+            #"step 1: selector is "a.", expected a name at the end"#
+        ),
+        Wording(
+            .step(#"{"selector": "a.(b"}"#, "selector 1 selector"),
+            #"step 1: selector is "a.(b", expected a name at "(""#
+        ),
+        Wording(
+            .filter(#""key": "a", "value": 1, "operator": "is""#, "operator @operator"),
+            #"step 1: properties[0].operator is "is", expected one of the operators, such as exact, is_not, icontains, regex, gt or is_set. Hint: write "exact""#
+        ),
+        Wording(
+            .filter(#""key": "a", "operator": "between", "value": 5"#, "between @value"),
+            "step 1: properties[0].value is 5, expected exactly two numbers, the lower one first"
+        ),
+        Wording(
+            .filter(#""key": "a", "operator": "regex", "value": "(?<year>[0-9]+)""#, "regex @value"),
+            #"step 1: properties[0].value is "(?<year>[0-9]+)", expected a pattern that RE2 accepts (RE2: invalid perl operator: (?<). Hint: write (?P<name>…) for a group with a name"#
+        ),
+        Wording(
+            .step(#"{"properties": [{"key": "a", "value": [\#(list(of: 64_134))]}]}"#, "budget - steps"),
+            "the steps cost 64136 units, expected at most 50000. Hint: split the action, or shorten its longest list of values"
+        ),
+    ]
+
+    private static func list(of count: Int) -> String { Array(repeating: "1", count: count).joined(separator: ",") }
+
+    /// A definition, and what is told of its first mistake.
+    struct Wording: Sendable, CustomTestStringConvertible {
+        let row: RefusalRow
+        let message: String
+
+        init(_ row: RefusalRow, _ message: String) {
+            self.row = row
+            self.message = message
+        }
+
+        var testDescription: String { row.testDescription }
+    }
+
+    @Test("in words that say what to do, and with no hint where there is none", arguments: wordings)
+    func words(wording: Wording) throws {
+        let message = try #require(try wording.row.read().first?.description)
+        let label = #"action "A""# + (wording.message.hasPrefix("step") ? " " : ": ")
+        #expect(message == label + wording.message)
+    }
+
+    @Test("for its length, which is that of its JSON text")
+    func lengths() throws {
+        let odd = #""a\u0001\"": "\\\n\r\t\u001f\u007fé\ud83d\ude00", "b": [], "c": {}, "d": [1.50, null, true]"#
+        for row in Self.rows + [.action(odd)] {
+            let tree = try JSONTree(parsing: row.definition)
+            #expect(tree.jsonLength == tree.jsonText.utf8.count, "\(row.testDescription)")
+            #expect(try JSONTree(parsing: tree.jsonText) == tree)
+        }
+    }
 
     @Test("with all reasons at once, each with its step and field", arguments: rows)
     func reasons(row: RefusalRow) throws {

@@ -48,8 +48,14 @@ enum AccessKey {
 
     /// A hash of a definition's bytes.
     static func hash(_ bytes: [UInt8]) -> UInt64 {
-        let padded = bytes + [UInt8](repeating: 0, count: 16)
-        return padded.withUnsafeBytes { hash(UnsafeRawBufferPointer(rebasing: $0[..<bytes.count])) }
+        withUnsafeTemporaryAllocation(byteCount: bytes.count + 16, alignment: 8) { padded in
+            padded.copyBytes(from: bytes)
+            UnsafeMutableRawBufferPointer(rebasing: padded[bytes.count...]).initializeMemory(
+                as: UInt8.self,
+                repeating: 0
+            )
+            return hash(UnsafeRawBufferPointer(rebasing: padded[..<bytes.count]))
+        }
     }
 
     /// What stands for a property in its keys: the same in every plan.

@@ -27,11 +27,11 @@ enum AccessPredicate: Sendable {
     /// The access predicate of a condition; nil where it has none, as all negations have not.
     ///
     /// - Parameter place: stands for the property that is compared (``AccessKey/place(of:)``); zero for elements.
-    static func of(_ test: Condition.Test, place slot: UInt32) -> AccessPredicate? {
+    static func of(_ test: Condition.Test, place slot: UInt32, _ shapes: PatternShapes) -> AccessPredicate? {
         switch test {
         case .event: return nil
-        case .url(let test): return of(test, texts: .text, grams: .gram, slot)
-        case .element(let text, let href, let tag): return element(text, href, tag)
+        case .url(let test): return of(test, texts: .text, grams: .gram, slot, shapes)
+        case .element(let text, let href, let tag): return element(text, href, tag, shapes)
         case .selector(let selector, let isNegated): return isNegated ? nil : of(selector)
         case .elementTag(let tags, let isNegated):
             guard !isNegated else { return nil }
@@ -40,8 +40,8 @@ enum AccessPredicate: Sendable {
                 rank: 7,
                 needs: .elements(bit(.tag))
             )
-        case .elementFilter(let key, let comparison): return of(comparison, element: key)
-        case .property(_, let key, let comparison): return of(comparison, key, slot)
+        case .elementFilter(let key, let comparison): return of(comparison, element: key, shapes)
+        case .property(_, let key, let comparison): return of(comparison, key, slot, shapes)
         }
     }
 
@@ -51,9 +51,13 @@ enum AccessPredicate: Sendable {
 
     // MARK: Texts
 
-    private static func of(_ test: TextTest, texts: AccessKey.Kind, grams: AccessKey.Kind, _ slot: UInt32)
-        -> AccessPredicate?
-    {
+    private static func of(
+        _ test: TextTest,
+        texts: AccessKey.Kind,
+        grams: AccessKey.Kind,
+        _ slot: UInt32,
+        _ shapes: PatternShapes
+    ) -> AccessPredicate? {
         switch test {
         case .exact(let text):
             return .keys([AccessKey.key(texts, place: slot, AccessKey.hash(text))], rank: 0, needs: .equality)
@@ -61,7 +65,7 @@ enum AccessPredicate: Sendable {
             let runs = pattern.split(whereSeparator: { $0 >= LikePattern.run }).map(Array.init)
             return Self.grams([runs], ignoringCase ? lowered(grams) : grams, slot)
         case .regex(_, let source):
-            return RegexShape(of: source).required.flatMap { Self.grams($0.map { [$0] }, grams, slot) }
+            return shapes[source].required.flatMap { Self.grams($0.map { [$0] }, grams, slot) }
         }
     }
 
@@ -91,7 +95,9 @@ enum AccessPredicate: Sendable {
         }
     }
 
-    private static func element(_ text: TextTest?, _ href: TextTest?, _ tag: [UInt8]?) -> AccessPredicate? {
+    private static func element(_ text: TextTest?, _ href: TextTest?, _ tag: [UInt8]?, _ shapes: PatternShapes)
+        -> AccessPredicate?
+    {
         var found: [AccessPredicate] = []
         for (test, kind) in [(text, AccessKey.Kind.elementText), (href, .href)] {
             guard let test else { continue }
@@ -99,7 +105,7 @@ enum AccessPredicate: Sendable {
                 found.append(
                     .keys([AccessKey.key(kind, place: 0, AccessKey.hash(value))], rank: 1, needs: .elements(bit(kind)))
                 )
-            } else if let predicate = of(test, texts: kind, grams: .elementGram, 0) {
+            } else if let predicate = of(test, texts: kind, grams: .elementGram, 0, shapes) {
                 found.append(predicate)
             }
         }
@@ -113,20 +119,28 @@ enum AccessPredicate: Sendable {
 
     // MARK: Filters
 
-    private static func of(_ comparison: Comparison, _ key: [UInt8], _ slot: UInt32) -> AccessPredicate? {
+    private static let exceptions = Array("$exception_".utf8)
+    private static let trueText = Array("true".utf8)
+    private static let falseText = Array("false".utf8)
+
+    private static func of(_ comparison: Comparison, _ key: [UInt8], _ slot: UInt32, _ shapes: PatternShapes)
+        -> AccessPredicate?
+    {
         guard !comparison.isNegated else { return nil }
         switch comparison.meaning {
         // Lists of exceptions match by their members, which are no values of the property.
-        case .exact where !key.starts(with: Array("$exception_".utf8)):
+        case .exact where !key.starts(with: exceptions):
             let keys = comparison.operands.flatMap { Self.keys(of: $0, slot) }
             return .keys(keys, rank: comparison.operands.count == 1 ? 0 : 2, needs: .equality)
         case .icontains: return contains(comparison, .loweredGram, slot)
-        case .regex: return patterns(comparison, .gram, slot)
+        case .regex: return patterns(comparison, .gram, slot, shapes)
         default: return nil
         }
     }
 
-    private static func of(_ comparison: Comparison, element: Condition.ElementKey) -> AccessPredicate? {
+    private static func of(_ comparison: Comparison, element: Condition.ElementKey, _ shapes: PatternShapes)
+        -> AccessPredicate?
+    {
         guard !comparison.isNegated else { return nil }
         let kind: AccessKey.Kind = element == .text ? .elementText : .href
         switch comparison.meaning {
@@ -139,7 +153,7 @@ enum AccessPredicate: Sendable {
             }
             return .keys(keys, rank: 1, needs: .elements(bit(kind)))
         case .icontains: return contains(comparison, .loweredElementGram, 0)
-        case .regex: return patterns(comparison, .elementGram, 0)
+        case .regex: return patterns(comparison, .elementGram, 0, shapes)
         default: return nil
         }
     }
@@ -150,18 +164,22 @@ enum AccessPredicate: Sendable {
             switch operand {
             case .text(let text): [LowerCase.of(text)]
             case .number(_, let printed): [printed]
-            case .bool(let value): [Array((value ? "true" : "false").utf8)]
+            case .bool(let value): [value ? trueText : falseText]
             default: []
             }
         }
         return grams(alternatives, kind, place)
     }
 
-    private static func patterns(_ comparison: Comparison, _ kind: AccessKey.Kind, _ place: UInt32) -> AccessPredicate?
-    {
+    private static func patterns(
+        _ comparison: Comparison,
+        _ kind: AccessKey.Kind,
+        _ place: UInt32,
+        _ shapes: PatternShapes
+    ) -> AccessPredicate? {
         var alternatives: [[[UInt8]]] = []
         for operand in comparison.operands {
-            guard case .pattern(_, let source) = operand, let required = RegexShape(of: source).required else {
+            guard case .pattern(_, let source) = operand, let required = shapes[source].required else {
                 return nil
             }
             alternatives += required.map { [$0] }
@@ -177,15 +195,15 @@ enum AccessPredicate: Sendable {
             var keys = [key(.text, AccessKey.hash(text))]
             if let number = NumberText.parse(text) { keys.append(key(.numberAsText, AccessKey.hash(number))) }
             let lowered = LowerCase.of(text)
-            if lowered == Array("true".utf8) { keys.append(key(.bool, 1)) }
-            if lowered == Array("false".utf8) { keys.append(key(.bool, 0)) }
+            if lowered == trueText { keys.append(key(.bool, 1)) }
+            if lowered == falseText { keys.append(key(.bool, 0)) }
             return keys
         case .number(let number, _):
             return [key(.number, AccessKey.hash(number))]
                 + (number == 0 || number == 1 ? [key(.bool, UInt64(number))] : [])
         case .bool(let value):
             return [
-                key(.bool, value ? 1 : 0), key(.text, AccessKey.hash(Array((value ? "true" : "false").utf8))),
+                key(.bool, value ? 1 : 0), key(.text, AccessKey.hash(value ? trueText : falseText)),
                 key(.number, AccessKey.hash(value ? 1 : 0)),
             ]
         default: return []

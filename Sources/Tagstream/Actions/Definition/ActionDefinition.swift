@@ -60,9 +60,13 @@ public final class ActionDefinition: Sendable {
             for place in step.conditions {
                 if case .event(let name) = place.condition.test { event = name } else { others.append(place.condition) }
             }
-            conditions = others.enumerated()
-                .sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }
-                .map(\.element)
+            let isOrdered = zip(others, others.dropFirst()).allSatisfy { $0.cost <= $1.cost }
+            conditions =
+                isOrdered
+                ? others
+                : others.enumerated()
+                    .sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }
+                    .map(\.element)
             self.event = event
             eventHash = event.map { AccessKey.hash($0) } ?? 0
         }

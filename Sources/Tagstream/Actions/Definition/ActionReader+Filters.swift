@@ -36,7 +36,7 @@ extension ActionReader {
             refuse(prefix + "type", .type, written, "one of \(Self.kindNames)")
             return nil
         }
-        if let kind = FilterKind.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name.utf8) }) { return kind }
+        if let kind = FilterKind.allCases.first(where: { $0.rawValue.hasBytes(of: name) }) { return kind }
         let nearest = Spelling.nearest(to: name, among: FilterKind.allCases.map(\.rawValue))
         refuse(
             prefix + "type",
@@ -87,7 +87,7 @@ extension ActionReader {
             return .named("exact")
         }
         if let name = written.text, let found = OperatorName.named(name) { return found }
-        let nearest = written.text.flatMap { Spelling.nearest(to: $0, among: OperatorName.all.map(\.name.description)) }
+        let nearest = written.text.flatMap(OperatorName.meant)
         refuse(
             prefix + "operator",
             .operator,
@@ -105,7 +105,7 @@ extension ActionReader {
         switch kind {
         case .event, .feature: return .event
         case .person:
-            return key.map { Array($0.utf8) == Array("distinct_id".utf8) } == true ? .metadata(.distinctID) : .person
+            return key?.hasBytes(of: "distinct_id") == true ? .metadata(.distinctID) : .person
         case .group:
             let index = filter["group_type_index"]
             if let number = index?.integer, 0...4 ~= number { return .group(Int(number)) }
@@ -119,7 +119,7 @@ extension ActionReader {
             return nil
         case .eventMetadata:
             guard let key else { return nil }
-            if let metadata = PropertySource.Metadata.allCases.first(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+            if let metadata = PropertySource.Metadata.allCases.first(where: { $0.key.hasBytes(of: key) }) {
                 return .metadata(metadata)
             }
             let names = PropertySource.Metadata.allCases.map(\.key)
@@ -201,11 +201,10 @@ extension ActionReader {
 
     /// The values of a filter, one or more scalars; nil when they are refused.
     private mutating func values(of filter: JSONTree, _ prefix: String) -> [JSONTree]? {
-        let field = prefix + "value"
         switch filter["value"] ?? .null {
         case .null:
             refuse(
-                field,
+                prefix + "value",
                 .value,
                 nil,
                 "a text, a number, a boolean or a list of them",
@@ -213,18 +212,18 @@ extension ActionReader {
             )
             return nil
         case .object(let members):
-            refuse(field, .value, .object(members), "a text, a number, a boolean or a list of them")
+            refuse(prefix + "value", .value, .object(members), "a text, a number, a boolean or a list of them")
             return nil
         case .array(let list):
             if list.isEmpty {
-                refuse(field, .value, .array([]), "at least one value")
+                refuse(prefix + "value", .value, .array([]), "at least one value")
                 return nil
             }
             let before = refusals.count
             for member in list {
                 switch member {
                 case .object, .array, .null:
-                    refuse(field, .value, member, "a text, a number or a boolean in the list")
+                    refuse(prefix + "value", .value, member, "a text, a number or a boolean in the list")
                 case .string, .number, .bool: break
                 }
             }
@@ -237,14 +236,14 @@ extension ActionReader {
         if name.meaning == .isSet { return Comparison(meaning: .isSet, isNegated: name.isNegated, operands: []) }
         guard let values = values(of: filter, prefix) else { return nil }
         if name.meaning == .between {
-            return range(values, prefix + "value").map {
+            return range(values, of: filter, prefix).map {
                 Comparison(meaning: .between, isNegated: name.isNegated, operands: [$0])
             }
         }
         var operands: [Operand] = []
         var isComplete = true
         for value in values {
-            if let operand = operand(value, name, prefix + "value") {
+            if let operand = operand(value, name, prefix) {
                 operands.append(operand)
             } else {
                 isComplete = false
@@ -253,14 +252,14 @@ extension ActionReader {
         return isComplete ? Comparison(meaning: name.meaning, isNegated: name.isNegated, operands: operands) : nil
     }
 
-    private mutating func range(_ values: [JSONTree], _ field: String) -> Operand? {
+    private mutating func range(_ values: [JSONTree], of filter: JSONTree, _ prefix: String) -> Operand? {
         let numbers = values.compactMap(Self.number)
         guard values.count == 2, numbers.count == 2, numbers[0] <= numbers[1] else {
             let isReversed = values.count == 2 && numbers.count == 2
             refuse(
-                field,
+                prefix + "value",
                 .between,
-                .array(values),
+                filter["value"],
                 "exactly two numbers, the lower one first",
                 suggestion: isReversed ? "write [\(values[1].jsonText), \(values[0].jsonText)]" : nil
             )
@@ -277,26 +276,32 @@ extension ActionReader {
         }
     }
 
-    private mutating func operand(_ value: JSONTree, _ name: OperatorName, _ field: String) -> Operand? {
+    private mutating func operand(_ value: JSONTree, _ name: OperatorName, _ prefix: String) -> Operand? {
         switch name.meaning {
         case .exact, .icontains: return Self.scalar(value)
         case .gt, .gte, .lt, .lte:
             if case .bool = value {
-                refuse(field, .number, value, "a number, or a text")
+                refuse(prefix + "value", .number, value, "a number, or a text")
                 return nil
             }
             return Self.scalar(value)
         case .regex:
             guard let text = value.text else {
-                refuse(field, .regex, value, "a pattern, which is a text", suggestion: Self.quotedNumber(value))
+                refuse(
+                    prefix + "value",
+                    .regex,
+                    value,
+                    "a pattern, which is a text",
+                    suggestion: Self.quotedNumber(value)
+                )
                 return nil
             }
             let source = Array(text.utf8)
-            return pattern(source, field).map { .pattern($0, source: source) }
+            return pattern(source, prefix + "value").map { .pattern($0, source: source) }
         case .dateExact, .dateBefore, .dateAfter:
             if let date = value.text.flatMap(Self.date) { return date }
             refuse(
-                field,
+                prefix + "value",
                 .date,
                 value,
                 "a date such as \"2026-01-31\" or \"2026-01-31T12:00:00Z\", or a relative one such as \"-7d\"",
@@ -307,14 +312,20 @@ extension ActionReader {
             if let text = value.text, Array(text.utf8).withUnsafeBytes({ Version.parse($0) != nil }) {
                 return .version(Array(text.utf8))
             }
-            refuse(field, .semver, value, "a version such as \"1.2.3\"", suggestion: ValueHint.version(value))
+            refuse(
+                prefix + "value",
+                .semver,
+                value,
+                "a version such as \"1.2.3\"",
+                suggestion: ValueHint.version(value)
+            )
             return nil
         case .semverRange:
             if let range = value.text.flatMap({ VersionRangeReader.read(Array($0.utf8), name.range ?? .caret) }) {
                 return range
             }
             refuse(
-                field,
+                prefix + "value",
                 .semver,
                 value,
                 name.range == .wildcard

@@ -25,7 +25,7 @@ struct ActionReader {
         // A deletion is written as a tombstone, so its own length does not matter.
         if case .bool(true) = tree["deleted"] ?? .null { return deletion(tree) }
 
-        let length = tree.jsonText.utf8.count
+        let length = tree.jsonLength
         guard length <= ActionDefinition.maximumLength else {
             refuse(
                 "",
@@ -76,7 +76,7 @@ struct ActionReader {
                 "steps",
                 .budget,
                 .number(Int64(definition.cost)),
-                "a cost of at most \(ActionCost.actionLimit) units",
+                "at most \(ActionCost.actionLimit)",
                 suggestion: "split the action, or shorten its longest list of values"
             )
             return ActionReading(definition: nil, refusals: refusals, warnings: warnings)
@@ -153,7 +153,7 @@ struct ActionReader {
     ]
 
     private mutating func conditions(of step: JSONTree, _ members: [JSONTree.Member]) -> [ActionDefinition.Step.Place] {
-        for member in members where !Self.stepKeys.contains(where: { $0.utf8.elementsEqual(member.key.utf8) }) {
+        for member in members where !Self.stepKeys.contains(where: { $0.hasBytes(of: member.key) }) {
             guard warnings.count < Refusal.largestCount else { break }
             let nearest = Spelling.nearest(to: member.key, among: Self.stepKeys)
             warn(member.key, .unknownKey, suggestion: nearest.map { "write \"\($0)\"" })
@@ -165,9 +165,11 @@ struct ActionReader {
 
         let event = text("event", of: step)
         if let event { add("event", .event(Array(event.utf8))) }
-        if let url = textTest("url", of: step, contains: .like, ignoringCase: false) { add("url", .url(url)) }
-        let text = textTest("text", of: step, contains: .exact, ignoringCase: true)
-        let href = textTest("href", of: step, contains: .exact, ignoringCase: true)
+        if let url = textTest("url", "url_matching", of: step, default: .contains, ignoringCase: false) {
+            add("url", .url(url))
+        }
+        let text = textTest("text", "text_matching", of: step, default: .exact, ignoringCase: true)
+        let href = textTest("href", "href_matching", of: step, default: .exact, ignoringCase: true)
         let tag = self.text("tag_name", of: step).map { Array($0.utf8) }
         if text != nil || href != nil || tag != nil {
             let fields = [text == nil ? nil : "text", href == nil ? nil : "href", tag == nil ? nil : "tag_name"]
@@ -184,9 +186,11 @@ struct ActionReader {
         return places
     }
 
+    private static let withoutElements = ["$pageview", "$pageleave", "$screen"]
+
     /// `$pageview`, `$pageleave` and `$screen` carry no elements: such a step could never match.
     private mutating func refuseElements(of step: JSONTree, onEvent event: String?) {
-        guard let event, ["$pageview", "$pageleave", "$screen"].contains(event) else { return }
+        guard let event, Self.withoutElements.contains(where: { $0.hasBytes(of: event) }) else { return }
         for field in ["text", "href", "tag_name", "selector"] {
             guard let value = step[field], let text = value.text, !text.isEmpty else { continue }
             refuse(
@@ -240,41 +244,45 @@ struct ActionReader {
         refuse(field, .shape, value, "a whole number", suggestion: isQuoted ? "leave out the quotes" : nil)
     }
 
-    private enum DefaultMode { case like, exact }
+    private enum Mode: String, CaseIterable { case contains, exact, regex }
 
     private mutating func textTest(
         _ field: String,
+        _ modeField: String,
         of step: JSONTree,
-        contains defaultMode: DefaultMode,
+        default defaultMode: Mode,
         ignoringCase: Bool
     ) -> TextTest? {
         let written = text(field, of: step)
-        let modeField = field + "_matching"
-        var mode = text(modeField, of: step) ?? (defaultMode == .like ? "contains" : "exact")
-        if !["contains", "exact", "regex"].contains(where: { $0.utf8.elementsEqual(mode.utf8) }) {
-            let nearest = Spelling.nearest(to: mode, among: ["contains", "exact", "regex"])
-            refuse(
-                modeField,
-                .matching,
-                .string(mode),
-                "contains, exact or regex",
-                suggestion: nearest.map { "write \"\($0)\"" }
-            )
-            // Refused already; the text is checked as if the obvious had been written.
-            guard let nearest else { return nil }
-            mode = nearest
+        var mode = defaultMode
+        if let name = text(modeField, of: step) {
+            if let known = Mode.allCases.first(where: { $0.rawValue.hasBytes(of: name) }) {
+                mode = known
+            } else {
+                let nearest = Spelling.nearest(to: name, among: Mode.allCases.map(\.rawValue))
+                refuse(
+                    modeField,
+                    .matching,
+                    .string(name),
+                    "contains, exact or regex",
+                    suggestion: nearest.map { "write \"\($0)\"" }
+                )
+                // Refused already; the text is checked as if the obvious had been written.
+                guard let nearest = nearest.flatMap(Mode.init) else { return nil }
+                mode = nearest
+            }
         }
         guard let written else { return nil }
         let bytes = Array(written.utf8)
         switch mode {
-        case "exact": return .exact(bytes)
-        case "contains":
+        case .exact: return .exact(bytes)
+        case .contains:
             return .like(LikePattern.compile(ignoringCase ? LowerCase.of(bytes) : bytes), ignoringCase: ignoringCase)
-        default: return pattern(bytes, field).map { .regex($0, source: bytes) }
+        case .regex: return pattern(bytes, field).map { .regex($0, source: bytes) }
         }
     }
 
-    mutating func pattern(_ source: [UInt8], _ field: String) -> Pattern? {
+    mutating func pattern(_ source: [UInt8], _ field: @autoclosure () -> String) -> Pattern? {
         guard !isOutOfBudget else { return nil }
         let failure: PatternFailure
         switch Pattern.compile(source) {
@@ -283,10 +291,10 @@ struct ActionReader {
             guard patternCost > ActionCost.actionLimit else { return pattern }
             isOutOfBudget = true
             refuse(
-                field,
+                field(),
                 .budget,
                 .number(Int64(patternCost)),
-                "patterns of at most \(ActionCost.actionLimit) units up to here",
+                "at most \(ActionCost.actionLimit)",
                 suggestion: "split the action, or write shorter repetitions"
             )
             return nil
@@ -295,7 +303,7 @@ struct ActionReader {
         // A pattern beyond RE2's budget takes longest to refuse: a list of them is not tried to its end.
         if failure.isTooLarge { patternCost += ActionCost.actionLimit / 10 }
         refuse(
-            field,
+            field(),
             .regex,
             .string(String(decoding: source, as: UTF8.self)),
             "a pattern that RE2 accepts (\(failure.message))",
@@ -305,11 +313,11 @@ struct ActionReader {
         return nil
     }
 
-    mutating func selector(_ written: String, _ field: String) -> Selector? {
+    mutating func selector(_ written: String, _ field: @autoclosure () -> String) -> Selector? {
         do {
             return try SelectorParser.parse(Array(written.utf8))
         } catch {
-            refuse(field, .selector, .string(written), error.message, suggestion: error.suggestion)
+            refuse(field(), .selector, .string(written), error.message, suggestion: error.suggestion)
             return nil
         }
     }

@@ -38,8 +38,9 @@ final class Condition: Sendable {
 
     init(_ test: Test) {
         self.test = test
-        parts = FlatParts(test)
-        access = AccessPredicate.of(test, place: parts.slot.map { AccessKey.place(of: $0) } ?? 0)
+        let shapes = PatternShapes(of: test)
+        parts = FlatParts(test, shapes)
+        access = AccessPredicate.of(test, place: parts.slot.map { AccessKey.place(of: $0) } ?? 0, shapes)
         var writer = IdentityWriter()
         writer.write(test)
         identity = writer.bytes
@@ -53,6 +54,33 @@ final class Condition: Sendable {
     private static func hash(_ bytes: [UInt8]) -> UInt64 {
         bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
+}
+
+/// The shapes of a condition's patterns: reading one takes as long as compiling it, and two ask for it.
+struct PatternShapes {
+    private var shapes: [[UInt8]: RegexShape] = [:]
+
+    init(of test: Condition.Test) {
+        switch test {
+        case .url(let test): add(test)
+        case .element(let text, let href, _):
+            if let text { add(text) }
+            if let href { add(href) }
+        case .elementFilter(_, let comparison), .property(_, _, let comparison):
+            guard comparison.meaning == .regex else { return }
+            for case .pattern(_, let source) in comparison.operands { add(source) }
+        case .event, .selector, .elementTag: break
+        }
+    }
+
+    /// The shape of one of the condition's patterns.
+    subscript(_ source: [UInt8]) -> RegexShape { shapes[source] ?? RegexShape(of: source) }
+
+    private mutating func add(_ test: TextTest) {
+        if case .regex(_, let source) = test { add(source) }
+    }
+
+    private mutating func add(_ source: [UInt8]) { shapes[source] = RegexShape(of: source) }
 }
 
 /// How a text is matched: the three modes of `url_matching`, `text_matching` and `href_matching`.
@@ -134,13 +162,20 @@ enum Operand: Sendable {
 private struct IdentityWriter {
     var bytes: [UInt8] = []
 
+    /// Most conditions need fewer bytes than this.
+    init() { bytes.reserveCapacity(64) }
+
     mutating func write(_ text: [UInt8]) {
         write(Int64(text.count))
         bytes += text
     }
 
     mutating func write(_ number: Int64) {
-        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+        var rest = UInt64(bitPattern: number)
+        for _ in 0..<8 {
+            bytes.append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
     }
 
     mutating func write(_ number: Double) { write(Int64(bitPattern: number.bitPattern)) }

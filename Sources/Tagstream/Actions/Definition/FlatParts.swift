@@ -20,18 +20,18 @@ struct FlatParts: Sendable {
         var key: [UInt8]
     }
 
-    init(_ test: Condition.Test) {
+    init(_ test: Condition.Test, _ shapes: PatternShapes) {
         switch test {
         case .event(let name): operands.append(text(name))
         case .url(let test):
             condition.kind = .url
             slot = Self.slot(.event, Array("$current_url".utf8))
-            append(test)
+            append(test, shapes)
         case .element(let text, let href, let tag):
             condition.kind = .element
             condition.count = 3
-            append(text)
-            append(href)
+            append(text, shapes)
+            append(href, shapes)
             operands.append(tag.map { self.text($0) } ?? FlatOperand(kind: .none))
         case .selector(let selector, let isNegated):
             condition.kind = .selector
@@ -46,19 +46,19 @@ struct FlatParts: Sendable {
         case .elementFilter(let key, let comparison):
             condition.kind = .elementFilter
             condition.elementKey = key
-            append(comparison)
+            append(comparison, shapes)
         case .property(let source, let key, let comparison):
             condition.kind = .property
             slot = Self.slot(source, key)
-            append(comparison)
+            append(comparison, shapes)
         }
     }
 
-    private mutating func append(_ comparison: Comparison) {
+    private mutating func append(_ comparison: Comparison, _ shapes: PatternShapes) {
         condition.meaning = comparison.meaning
         condition.isNegated = comparison.isNegated
         condition.count = UInt32(comparison.operands.count)
-        for operand in comparison.operands { append(operand) }
+        for operand in comparison.operands { append(operand, shapes) }
         if comparison.meaning == .exact, operands.count > 8 { sortTexts() }
     }
 
@@ -99,7 +99,7 @@ struct FlatParts: Sendable {
     private static let falseText = Array("false".utf8)
     private static let trueText = Array("true".utf8)
 
-    private mutating func append(_ test: TextTest?) {
+    private mutating func append(_ test: TextTest?, _ shapes: PatternShapes) {
         switch test {
         case nil: operands.append(FlatOperand(kind: .none))
         case .exact(let text)?: operands.append(self.text(text))
@@ -107,13 +107,12 @@ struct FlatParts: Sendable {
             var operand = FlatOperand(kind: ignoringCase ? .likeIgnoringCase : .like)
             operand.text = range(pattern)
             operands.append(operand)
-        case .regex(let pattern, let source)?: operands.append(self.pattern(pattern, source))
+        case .regex(let pattern, let source)?: operands.append(self.pattern(pattern, shapes[source]))
         }
     }
 
     /// A pattern that is only a list of texts becomes that list: finding a text takes a tenth of the time.
-    private mutating func pattern(_ pattern: Pattern, _ source: [UInt8]) -> FlatOperand {
-        let shape = RegexShape(of: source)
+    private mutating func pattern(_ pattern: Pattern, _ shape: RegexShape) -> FlatOperand {
         guard let texts = shape.exact, texts.allSatisfy({ $0.count < 1 << 16 }) else {
             var operand = FlatOperand(kind: .pattern)
             operand.first = UInt64(UInt(bitPattern: pattern.handle))
@@ -125,7 +124,7 @@ struct FlatParts: Sendable {
         return operand
     }
 
-    private mutating func append(_ value: Operand) {
+    private mutating func append(_ value: Operand, _ shapes: PatternShapes) {
         var operand = FlatOperand(kind: .none)
         switch value {
         case .text(let text): operand = self.text(text)
@@ -138,7 +137,7 @@ struct FlatParts: Sendable {
             operand = text(value ? Self.trueText : Self.falseText)
             operand.kind = .bool
             operand.first = Double(value ? 1 : 0).bitPattern
-        case .pattern(let pattern, let source): operand = self.pattern(pattern, source)
+        case .pattern(let pattern, let source): operand = self.pattern(pattern, shapes[source])
         case .range(let low, let high):
             operand.kind = .range
             operand.first = low.bitPattern

@@ -117,7 +117,7 @@ extension JSONTree {
                 let member = Member(key: key, value: try value())
                 // Few members are compared one by one; many of them would make that quadratic.
                 if members.count < 16 {
-                    if let place = members.firstIndex(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+                    if let place = members.firstIndex(where: { $0.key.hasBytes(of: key) }) {
                         members[place] = member
                     } else {
                         members.append(member)

@@ -27,7 +27,7 @@ public indirect enum JSONTree: Sendable, Equatable {
 
         /// Names are compared as bytes: to JSON, é and e with an accent are two names.
         public static func == (one: Member, other: Member) -> Bool {
-            one.key.utf8.elementsEqual(other.key.utf8) && one.value == other.value
+            one.key.hasBytes(of: other.key) && one.value == other.value
         }
     }
 
@@ -40,7 +40,7 @@ public indirect enum JSONTree: Sendable, Equatable {
         case (.null, .null): true
         case (.bool(let one), .bool(let other)): one == other
         case (.number(let one, _), .number(let other, _)): one == other
-        case (.string(let one), .string(let other)): one.utf8.elementsEqual(other.utf8)
+        case (.string(let one), .string(let other)): one.hasBytes(of: other)
         case (.array(let one), .array(let other)): one == other
         case (.object(let one), .object(let other)): one == other
         default: false
@@ -54,7 +54,7 @@ extension JSONTree {
     /// Linear in the number of members.
     public subscript(_ key: String) -> JSONTree? {
         guard case .object(let members) = self else { return nil }
-        return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
+        return members.last { $0.key.hasBytes(of: key) }?.value
     }
 
     /// The text of a string.
@@ -91,6 +91,43 @@ extension JSONTree {
         return out
     }
 
+    /// How many bytes ``jsonText`` has, without writing it.
+    var jsonLength: Int {
+        switch self {
+        case .null: return 4
+        case .bool(let value): return value ? 4 : 5
+        case .number(_, let text): return text.utf8.count
+        case .string(let text): return Self.length(text)
+        case .array(let values):
+            var length = 2 + max(0, values.count - 1)
+            for value in values { length += value.jsonLength }
+            return length
+        case .object(let members):
+            var length = 2 + max(0, members.count - 1)
+            for member in members { length += Self.length(member.key) + 1 + member.value.jsonLength }
+            return length
+        }
+    }
+
+    /// How many bytes a text has with its quotes and escapes.
+    private static func length(_ text: String) -> Int {
+        func escapes(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+            var more = 0
+            for byte in bytes {
+                switch byte {
+                case 0x22, 0x5C, 0x0A, 0x0D, 0x09: more += 1
+                case 0..<0x20: more += 5
+                default: break
+                }
+            }
+            return more
+        }
+        let more =
+            text.utf8.withContiguousStorageIfAvailable(escapes)
+            ?? Array(text.utf8).withUnsafeBufferPointer(escapes)
+        return text.utf8.count + more + 2
+    }
+
     private func write(into out: inout String) {
         switch self {
         case .null: out += "null"
@@ -118,6 +155,11 @@ extension JSONTree {
 
     private static func write(_ text: String, into out: inout String) {
         out += "\""
+        guard length(text) > text.utf8.count + 2 else {
+            out += text
+            out += "\""
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
@@ -132,5 +174,38 @@ extension JSONTree {
             }
         }
         out += "\""
+    }
+}
+
+extension String {
+    /// Whether another text has the same bytes.
+    ///
+    /// Swift's `==` compares characters: é and e with an accent are one to it.
+    @inline(__always)
+    func hasBytes(of other: String) -> Bool { utf8.count == other.utf8.count && hasSameBytes(as: other) }
+
+    private func hasSameBytes(as other: String) -> Bool {
+        let isSame = utf8.withContiguousStorageIfAvailable { own in
+            other.utf8.withContiguousStorageIfAvailable { Self.areSame(UnsafeRawBufferPointer(own), .init($0)) }
+        }
+        return (isSame ?? nil) ?? utf8.elementsEqual(other.utf8)
+    }
+
+    /// Compares as many bytes of both, eight at a time; the last eight may be some of those before.
+    private static func areSame(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+        func differ(at offset: Int) -> Bool {
+            one.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                != other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        }
+        guard one.count >= 8 else {
+            for index in 0..<one.count where one[index] != other[index] { return false }
+            return true
+        }
+        var offset = 0
+        while offset + 8 <= one.count {
+            if differ(at: offset) { return false }
+            offset += 8
+        }
+        return !differ(at: one.count - 8)
     }
 }

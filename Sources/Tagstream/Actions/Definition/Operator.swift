@@ -63,6 +63,24 @@ struct OperatorName {
         // Dictionary keys compare as characters; two spellings of one character must not be one name.
         name.utf8.allSatisfy { $0 < 0x80 } ? byName[name] : nil
     }
+
+    /// What other languages and interfaces call the operators.
+    private static let habits: [(names: [String], operator: String)] = [
+        (["is", "eq", "equal", "equals", "=", "==", "==="], "exact"),
+        (["isnt", "isn't", "not", "ne", "neq", "not_equal", "not_equals", "!=", "!==", "<>"], "is_not"),
+        (["includes", "substring"], "icontains"),
+        (["match", "matches", "matches_regex", "~"], "regex"),
+        ([">"], "gt"), ([">=", "ge"], "gte"), (["<"], "lt"), (["<=", "le"], "lte"),
+        (["set", "exists"], "is_set"), (["not_set", "not_exists"], "is_not_set"),
+        (["before"], "is_date_before"), (["after"], "is_date_after"),
+    ]
+
+    /// The name of the operator that an author may have meant by a name that is none.
+    static func meant(_ name: String) -> String? {
+        let lowered = LowerCase.of(Array(name.utf8))
+        return habits.first { $0.names.contains { Array($0.utf8) == lowered } }?.operator
+            ?? Spelling.nearest(to: name, among: all.map(\.name.description))
+    }
 }
 
 /// Finding what an author may have meant.

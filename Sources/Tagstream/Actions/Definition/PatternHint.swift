@@ -8,6 +8,7 @@ enum PatternHint {
 
     private static let habits: [(signs: [String], hint: String)] = [
         (["(?=", "(?!", "(?<=", "(?<!"], "RE2 has no look-around: use a second condition, or a negative operator"),
+        (["(?<"], "write (?P<name>…) for a group with a name"),
         (
             ["\\1", "\\2", "\\3", "\\4", "\\5", "\\6", "\\7", "\\8", "\\9", "\\k<", "(?P="],
             "RE2 has no back-references"

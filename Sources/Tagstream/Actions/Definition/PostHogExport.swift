@@ -28,7 +28,7 @@ public enum PostHogExport {
         guard case .object(var members) = tree else { return tree }
         // PostHog's table has steps_json, as a list or as text, where its interface has steps.
         let name = tree["steps"].map(\.isNull) == false ? "steps" : "steps_json"
-        guard let place = members.lastIndex(where: { $0.key.utf8.elementsEqual(name.utf8) }) else { return tree }
+        guard let place = members.lastIndex(where: { $0.key.hasBytes(of: name) }) else { return tree }
         var list = members[place].value
         if let text = list.text, let parsed = try? JSONTree(parsing: text) { list = parsed }
         guard case .array(let steps) = list else { return tree }
@@ -46,7 +46,7 @@ public enum PostHogExport {
         else { return step }
         for field in elementFields where step[field]?.text?.isEmpty == false { note(field) }
         let ignored = elementFields + ["text_matching", "href_matching"]
-        return .object(members.filter { member in !ignored.contains { $0.utf8.elementsEqual(member.key.utf8) } })
+        return .object(members.filter { member in !ignored.contains { $0.hasBytes(of: member.key) } })
     }
 }
 

@@ -102,8 +102,13 @@ public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
         var message = "action \(ActionLabel(id: actionID, name: actionName))"
         if let step { message += " step \(step)" }
         message += ": "
-        if !field.isEmpty { message += field + " " }
-        message += found.isEmpty ? "is missing" : "is \(Printable.shortened(found, to: 120))"
+        if reason == .budget {
+            message += field == "steps" ? "the steps cost " : "the patterns up to \(field) cost "
+            message += "\(found) units"
+        } else {
+            if !field.isEmpty { message += field + " " }
+            message += found.isEmpty ? "is missing" : "is \(Printable.shortened(found, to: 120))"
+        }
         message += ", expected \(expected)"
         if let suggestion { message += ". Hint: \(suggestion)" }
         return Printable.text(message)

@@ -98,7 +98,12 @@ struct SelectorParser {
     }
 
     private var combinatorHint: String? {
-        if byte == 0x3E { return "a selector begins with an element: leave out the \">\"" }
+        if byte == 0x3E {
+            // A compound begins here: behind another ">", or at the beginning of a part.
+            return bytes[..<position].last { !Self.isBlank($0) } == 0x3E
+                ? "write one \">\" only: a parent and its child have nothing between them"
+                : "a selector begins with an element: leave out the \">\""
+        }
         return byte == 0x2B || byte == 0x7E
             ? "elements know their ancestors only, not their neighbours: use a blank or \">\"" : nil
     }
@@ -241,7 +246,7 @@ struct SelectorParser {
             }
         }
         guard !name.isEmpty else {
-            throw SelectorFailure(place == .value ? "a value in quotes or an identifier" : "a name at \"\(character)\"")
+            throw SelectorFailure(place == .value ? "a value in quotes or an identifier" : nameExpected)
         }
         return name
     }
@@ -310,9 +315,10 @@ struct SelectorParser {
     private var byte: UInt8 { position < bytes.count ? bytes[position] : 0 }
 
     private var character: String {
-        guard position < bytes.count else { return "the end" }
-        return String(decoding: bytes[position..<min(bytes.count, position + UTF8Text.length(byte))], as: UTF8.self)
+        String(decoding: bytes[position..<min(bytes.count, position + UTF8Text.length(byte))], as: UTF8.self)
     }
+
+    private var nameExpected: String { position < bytes.count ? "a name at \"\(character)\"" : "a name at the end" }
 
     private func unexpected() -> SelectorFailure { SelectorFailure("no \"\(character)\" there") }
 

@@ -1,4 +1,4 @@
-/// What the author of a date or a version that is none may have meant.
+/// What the author of a date or a version that is none may have meant; only what would be accepted is suggested.
 enum ValueHint {
     /// `31.12.2026`, `12/31/2026`, `7 days ago`, `today`: where only one reading is possible.
     static func date(_ value: JSONTree) -> String? {
@@ -14,10 +14,11 @@ enum ValueHint {
         default: break
         }
         let numbers = lowered.split(whereSeparator: { "./-".contains($0) }).map(String.init)
-        if numbers.count == 3, let date = calendar(numbers) { return "write \"\(date)\"" }
+        if numbers.count == 3, let date = calendar(numbers), isDate(date) { return "write \"\(date)\"" }
         let parts = words.count == 2 || words.count == 3 && words[2] == "ago" ? words : split(lowered)
         if let count = parts.first.flatMap({ Int($0) }), let unit = unit(parts.dropFirst().first ?? "") {
-            return "write \"-\(abs(count))\(unit)\""
+            let date = "-\(count.magnitude)\(unit)"
+            return isDate(date) ? "write \"\(date)\"" : nil
         }
         return nil
     }
@@ -43,9 +44,10 @@ enum ValueHint {
             guard !fixed.isEmpty, parts.dropFirst(fixed.count).allSatisfy({ ["*", "x", "X"].contains($0) }) else {
                 return nil
             }
-            return "write \"\(fixed.prefix(2).joined(separator: ".")).*\""
+            let range = fixed.prefix(2).joined(separator: ".") + ".*"
+            return isRange(range, .wildcard) ? "write \"\(range)\"" : nil
         }
-        guard 1...3 ~= parts.count, parts.allSatisfy(isNumber) else { return nil }
+        guard 1...3 ~= parts.count, parts.allSatisfy(isNumber), isRange(core, kind ?? .caret) else { return nil }
         return number == nil ? "write \"\(core)\"" : "write \"\(core)\" in quotes"
     }
 
@@ -55,11 +57,20 @@ enum ValueHint {
         1...9 ~= text.utf8.count && text.utf8.allSatisfy { 0x30...0x39 ~= $0 }
     }
 
+    private static func isDate(_ text: String) -> Bool {
+        Array(text.utf8).withUnsafeBytes { DateText.parse($0) != nil || DateText.parseRelative($0) != nil }
+    }
+
+    private static func isRange(_ text: String, _ kind: OperatorName.VersionRange) -> Bool {
+        VersionRangeReader.read(Array(text.utf8), kind) != nil
+    }
+
     private static func padded(_ text: String) -> String? {
         var parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard 1...3 ~= parts.count, parts.allSatisfy(isNumber) else { return nil }
         while parts.count < 3 { parts.append("0") }
-        return parts.joined(separator: ".")
+        let version = parts.joined(separator: ".")
+        return Array(version.utf8).withUnsafeBytes { Version.parse($0) != nil } ? version : nil
     }
 
     /// Year, month and day from three numbers, where no other order is possible.
