@@ -24,8 +24,8 @@ let package = Package(
     targets: [
         // C libraries, each from Debian through pkg-config, behind one thin header.
         .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
-        .systemLibrary(name: "CLibRE2", pkgConfig: "re2", providers: [.apt(["libre2-dev"])]),
-        .target(name: "CRE2", dependencies: ["CLibRE2"]),
+        // RE2 is linked statically: Debian's shared library hides the hooks by which a search is given up.
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary(":libre2.a")]),
 
         // Kafka in Swift: the only target that sees librdkafka.
         .target(

@@ -3,26 +3,114 @@
 #include <re2/re2.h>
 #include <string.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+
+namespace {
+
+// A search whose program and text multiply to at most this many steps is never given up: RE2's slowest engine, the NFA, is done with
+// it in less than two milliseconds.
+constexpr uint64_t kFreeSteps = 250000;
+// Programs of at most so many instructions find room for their automata in every budget that is given out.
+constexpr int kSurelySmall = 400;
+
+struct GivenUp {};
+
+// What the search that runs on this thread may still do; null while nothing limits it.
+struct Watch {
+    int refills;
+};
+thread_local Watch *watch = nullptr;
+
+// RE2 calls these from within a search. A lazy automaton that outgrows its cache begins anew, or leaves the rest to the NFA, which
+// takes a step for each instruction and byte. Both are reported before they happen, and an exception ends the search instead: what
+// RE2 holds at these points are scoped locks and scoped memory.
+void BeforeRefill(const re2::hooks::DFAStateCacheReset &) {
+    if (watch == nullptr) return;
+    if (watch->refills == 0) throw GivenUp();
+    --watch->refills;
+}
+
+void BeforeNFA(const re2::hooks::DFASearchFailure &) {
+    if (watch != nullptr) throw GivenUp();
+}
+
+const bool hooked = [] {
+    re2::hooks::SetDFAStateCacheResetHook(BeforeRefill);
+    re2::hooks::SetDFASearchFailureHook(BeforeNFA);
+    return true;
+}();
+
+re2::RE2::Options OptionsFor(int64_t max_mem) {
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    options.set_max_mem(max_mem);
+    // Nobody asks where a group matched, and without captures the program is smaller.
+    options.set_never_capture(true);
+    return options;
+}
+
+bool Match(const re2::RE2 &pattern, const re2::StringPiece &text) {
+    return pattern.Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+}
+
+// The same as Match, but 0 or 1, and -1 when the search was given up. Takes what it refilled from the allowance.
+int MatchWatched(const re2::RE2 &pattern, const re2::StringPiece &text, int *refills) {
+    Watch allowed{*refills};
+    struct Scope {
+        explicit Scope(Watch *of_search) { watch = of_search; }
+        ~Scope() { watch = nullptr; }
+    } scope(&allowed);
+    int found;
+    try {
+        found = Match(pattern, text) ? 1 : 0;
+    } catch (const GivenUp &) {
+        found = -1;
+    }
+    *refills = allowed.refills;
+    return found;
+}
+
+// Whether the automata of a pattern fit into the budget at all; where they do not, RE2 uses the NFA for every text.
+bool HasRoom(const re2::RE2 &pattern, int64_t max_mem) {
+    if (pattern.ProgramSize() <= kSurelySmall) return true;
+    // A pattern that is tied to the end is searched for backwards.
+    if (pattern.ReverseProgramSize() < 0) return false;
+    // Tried on relatives that are tied to the beginning nowhere, and to the end in one case only: a literal prefix would be compared
+    // before there is an automaton.
+    for (const char *behind : {")", ")y?"}) {
+        re2::RE2 relative("x?(?:" + pattern.pattern() + behind, OptionsFor(max_mem));
+        if (!relative.ok()) {
+            if (relative.error_code() == re2::RE2::ErrorPatternTooLarge) return false;
+            continue;
+        }
+        int refills = 8;
+        if (MatchWatched(relative, "x y", &refills) < 0) return false;
+    }
+    return true;
+}
+
+}  // namespace
 
 struct tagstream_re2 {
     re2::RE2 pattern;
     std::string error;
+    bool has_room;
+    uint64_t size;
+    // Whether something was searched for already: before that the cache is empty, and never has to be emptied.
+    mutable std::atomic<bool> is_warm{false};
 
-    tagstream_re2(re2::StringPiece text, const re2::RE2::Options &options) : pattern(text, options) {
+    tagstream_re2(re2::StringPiece text, int64_t max_mem) : pattern(text, OptionsFor(max_mem)) {
         if (!pattern.ok()) error = pattern.error();
+        has_room = pattern.ok() && HasRoom(pattern, max_mem);
+        size = pattern.ok() ? static_cast<uint64_t>(pattern.ProgramSize()) : 0;
     }
 };
 
 tagstream_re2 *tagstream_re2_create(const char *pattern, size_t length, int64_t max_mem) {
     try {
-        re2::RE2::Options options;
-        options.set_log_errors(false);
-        options.set_max_mem(max_mem);
-        // Nobody asks where a group matched, and without captures the program is smaller.
-        options.set_never_capture(true);
-        return new tagstream_re2(re2::StringPiece(pattern, length), options);
+        return new tagstream_re2(re2::StringPiece(pattern, length), max_mem);
     } catch (...) {
         return nullptr;
     }
@@ -35,15 +123,24 @@ const char *tagstream_re2_error(const tagstream_re2 *pattern) {
 }
 
 int tagstream_re2_is_too_large(const tagstream_re2 *pattern) {
-    return pattern->pattern.error_code() == re2::RE2::ErrorPatternTooLarge;
+    return pattern->pattern.ok() ? !pattern->has_room
+                                 : pattern->pattern.error_code() == re2::RE2::ErrorPatternTooLarge;
 }
 
 int tagstream_re2_size(const tagstream_re2 *pattern) { return pattern->pattern.ProgramSize(); }
 
-int tagstream_re2_search(const tagstream_re2 *pattern, const void *text, size_t length) {
+int tagstream_re2_search(const tagstream_re2 *pattern, const void *text, size_t length, int32_t *refills) {
     try {
         re2::StringPiece subject(static_cast<const char *>(text), length);
-        return pattern->pattern.Match(subject, 0, length, re2::RE2::UNANCHORED, nullptr, 0) ? 1 : 0;
+        bool is_warm = pattern->is_warm.load(std::memory_order_relaxed);
+        if (!is_warm) pattern->is_warm.store(true, std::memory_order_relaxed);
+        if (pattern->size * length <= kFreeSteps) return Match(pattern->pattern, subject) ? 1 : 0;
+        // One refill, because others may have filled the cache; a search that fills a whole one by itself is given up.
+        int allowed = is_warm && *refills > 0 ? 1 : 0;
+        int left = allowed;
+        int found = MatchWatched(pattern->pattern, subject, &left);
+        *refills -= allowed - left;
+        return found;
     } catch (...) {
         return -1;
     }

@@ -72,7 +72,7 @@ struct HostileRuleTests {
         let clock = ContinuousClock()
         var reading = ActionReading(refusals: [], warnings: [])
         let time = try clock.measure {
-            reading = try filter("regex", .array((0..<2000).map { .string("\\pL{300}\($0)") }))
+            reading = try filter("regex", .array((0..<2000).map { .string("[a-z]{300}\($0)") }))
         }
         #expect(reading.refusals.map(\.reason) == [.budget])
         #expect(time < .seconds(10))

@@ -300,14 +300,14 @@ struct ActionReader {
             return nil
         case .failure(let found): failure = found
         }
-        // A pattern beyond RE2's budget takes longest to refuse: a list of them is not tried to its end.
+        // A pattern beyond the largest budget takes longest to refuse: a list of them is not tried to its end.
         if failure.isTooLarge { patternCost += ActionCost.actionLimit / 10 }
         refuse(
             field(),
             .regex,
             .string(String(decoding: source, as: UTF8.self)),
             "a pattern that RE2 accepts (\(failure.message))",
-            suggestion: PatternHint.of(source)
+            suggestion: failure.isTooLarge ? PatternHint.tooLarge : PatternHint.of(source)
         )
         if patternCost > ActionCost.actionLimit { isOutOfBudget = true }
         return nil

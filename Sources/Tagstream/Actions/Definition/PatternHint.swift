@@ -6,6 +6,9 @@ enum PatternHint {
         return habits.first { $0.signs.contains(where: text.utf8Contains) }?.hint ?? brackets(pattern)
     }
 
+    /// What makes the program of a pattern smaller.
+    static let tooLarge = "write shorter repetitions, or + and * instead of counted ones, and [a-z] instead of \\pL"
+
     private static let habits: [(signs: [String], hint: String)] = [
         (["(?=", "(?!", "(?<=", "(?<!"], "RE2 has no look-around: use a second condition, or a negative operator"),
         (["(?<"], "write (?P<name>…) for a group with a name"),

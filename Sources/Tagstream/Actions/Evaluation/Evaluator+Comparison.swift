@@ -56,7 +56,7 @@ extension Evaluator {
         }
     }
 
-    private func search(
+    private mutating func search(
         _ text: UnsafeRawBufferPointer,
         _ operands: UnsafeMutablePointer<FlatOperand>,
         _ count: Int,
@@ -74,11 +74,14 @@ extension Evaluator {
     }
 
     /// Whether a pattern, or one of the texts that it stands for, occurs in a text.
-    func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
+    ///
+    /// A search that was given up has failed: neither a match nor none.
+    mutating func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
         if operand.kind == .literals {
             return Outcome(containsOne(of: tables.bytes(operand.text), anchors: operand.truth, text))
         }
-        let found = tagstream_re2_search(OpaquePointer(bitPattern: UInt(operand.first)), text.baseAddress, text.count)
+        let pattern = OpaquePointer(bitPattern: UInt(operand.first))
+        let found = tagstream_re2_search(pattern, text.baseAddress, text.count, &refills)
         return found < 0 ? .failed : Outcome(found == 1)
     }
 

@@ -42,6 +42,8 @@ struct Evaluator: ~Copyable {
     var memo = Column<UInt32>(capacity: 1024)
     var table = ElementTable()
     private var elementsEpoch: UInt32 = 0
+    /// How often the event's searches may still empty the cache of an automaton: see ``Pattern/refillsPerEvent``.
+    var refills: Int32 = 0
     /// How many conditions were evaluated, not remembered, since the matcher was made.
     var evaluated = 0
     /// How many entries of `$elements` were left out since the matcher was made.
@@ -65,6 +67,7 @@ struct Evaluator: ~Copyable {
         let restarts = epoch == 1 << 30
         if restarts { restart() }
         name = nil
+        refills = Pattern.refillsPerEvent
         bind(event.properties, bench, tables, source: 0)
         bind(event.addedProperties, bench, tables, source: 0)
         // A later binding replaces an earlier one: `$set` wins over the person's, which win over `$set_once`.

@@ -75,7 +75,10 @@ struct Explainer: ~Copyable {
         let finding = Finding(entry.condition.test, tables.conditions[Int(entry.index)], tables, &evaluator)
         let outcome = evaluator.evaluate(entry.index, tables)
         var probed: [Outcome] = []
+        // The worker tries none of these: they are not at the expense of the conditions behind.
+        let refills = evaluator.refills
         for (_, index) in entry.probes { probed.append(evaluator.evaluate(index, tables)) }
+        evaluator.refills = refills
         var parts = entry.wording.parts
         for ((probe, _), found) in zip(entry.probes, probed) {
             if case .part(let place) = probe.use { parts[place].verdict = Verdict(found) }

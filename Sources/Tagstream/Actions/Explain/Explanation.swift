@@ -17,7 +17,7 @@ public struct Explanation: Sendable, Equatable {
 /// What came of a condition, a step or an action.
 public enum Verdict: String, Sendable, CaseIterable {
     case yes, no
-    /// It could not be evaluated (a bug, or memory exhausted); never a no in disguise.
+    /// It could not be evaluated (a pattern took too long, or a bug); never a no in disguise.
     case error
 
     init(_ outcome: Outcome) {

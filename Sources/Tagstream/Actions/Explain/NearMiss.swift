@@ -86,7 +86,7 @@ enum NearMiss: CaseIterable {
         case .regex:
             if case .success(let pattern) = Pattern.compile(expected) {
                 withExtendedLifetime(pattern) {
-                    found.withUnsafeBytes { tagstream_re2_search(pattern.handle, $0.baseAddress, $0.count) == 1 }
+                    found.withUnsafeBytes { pattern.search($0) == 1 }
                 }
             } else {
                 false

@@ -18,11 +18,13 @@ public struct MatchedActions: ~Copyable {
 
     /// How many actions could not be evaluated.
     ///
-    /// There should be none; see ``failed(_:)``.
+    /// Nearly always none; see ``failed(_:)``.
     @inline(__always)
     public var failedCount: Int { failed.count }
 
-    /// An action of which it is not known whether it matches, because evaluating it failed (a bug, or memory exhausted).
+    /// An action of which it is not known whether it matches, because evaluating it failed.
+    ///
+    /// A pattern's search was given up, memory is exhausted, or there is a bug.
     @inline(__always)
     public func failed(_ index: Int) -> Int32 { failed[index] }
 
