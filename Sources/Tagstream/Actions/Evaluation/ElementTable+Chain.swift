@@ -128,7 +128,9 @@ private struct ChainParser {
     ) -> Bool {
         let key = position
         var index = stop(from: position, 0x3D)
-        guard index < end, byte(index) == 0x3D, index > key, index &+ 1 < end, byte(index &+ 1) == 0x22 else { return false }
+        guard index < end, byte(index) == 0x3D, index > key, index &+ 1 < end, byte(index &+ 1) == 0x22 else {
+            return false
+        }
         let keyLength = index &- key
         let start = index &+ 2
         var escapes = 0
