@@ -13,10 +13,11 @@ struct DeadLetters: ParsableCommand {
             A record that cannot go on is kept byte for byte with a reason (docs/dead-letters.md). Look at what there is, mend the \
             cause, see what would become of the letters now, and replay them:
 
-              tagstream dead-letters list --brokers localhost:9092
-              tagstream dead-letters show events_dead_letter/0/17 --brokers localhost:9092
-              tagstream dead-letters replay --brokers localhost:9092 --reason unknown_token --dry-run
-              tagstream dead-letters replay --brokers localhost:9092 --reason unknown_token
+              export TAGSTREAM_BROKERS=localhost:9092
+              tagstream dead-letters list
+              tagstream dead-letters show events_dead_letter/0/17
+              tagstream dead-letters replay --reason unknown_token --dry-run
+              tagstream dead-letters replay --reason unknown_token
             """,
         subcommands: [List.self, Show.self, Replay.self]
     )
@@ -111,7 +112,7 @@ struct DeadLetters: ParsableCommand {
                 Reads all that the topic holds, also what has been replayed: a letter goes when the topic's retention takes it.
 
                   tagstream dead-letters list --brokers localhost:9092
-                  tagstream dead-letters list --brokers localhost:9092 --reason invalid_json --since 2026-01-15 --all --max 20
+                  tagstream dead-letters list --config tagstream.yaml --all --since 2026-01-15
 
                 With --json one object a line: {"reason":…,"step":…,"topic":…,"letters":…,"first":…,"last":…}, or with --all \
                 {"place":…,"reason":…,"step":…,"detail":…,"source":…,"timestamp":…,"epoch":…,"bytes":…}; {"place":…,"problem":…} is a \
@@ -166,7 +167,7 @@ struct DeadLetters: ParsableCommand {
                 then all letters are searched. A value that was split is put together again.
 
                   tagstream dead-letters show events_dead_letter/0/17 --brokers localhost:9092
-                  tagstream dead-letters show events_raw/3/918273 --brokers localhost:9092 --raw > value.json
+                  tagstream dead-letters show events_raw/3/918273 --raw > value.json
 
                 What is no printable text is shown as \\xFF or \\u{1B}. With --json one object: what `list --all --json` prints, and \
                 "places", "key", "headers" and "value" as texts and "value_base64".
@@ -225,14 +226,14 @@ struct DeadLetters: ParsableCommand {
             }
             // A later part of a value that was split stands alone there: then the first one is searched from the beginning.
             for start in [place.offset, 0] {
-                var isBehind = false
+                var match: FoundLetter?
                 try DeadLetters.read(settings, from: [place.partition: start]) { found in
-                    if found.places.contains(place) { result = found }
-                    isBehind = found.places.allSatisfy { $0.offset > place.offset }
-                    return result == nil && !(isBehind && start > 0)
+                    if found.places.contains(place) { match = found }
+                    let isBehind = start > 0 && found.places.allSatisfy { $0.offset > place.offset }
+                    return match == nil && !isBehind
                 }
-                if let result, result.letter != nil { break }
-                if result == nil { break }
+                result = match ?? result
+                if result == nil || match?.letter != nil { break }
             }
             if let result { return result }
             throw Failure(

@@ -21,8 +21,8 @@ extension DeadLetters {
                 letters, also with those that were replayed before.
 
                   tagstream dead-letters replay --brokers localhost:9092 --dry-run
-                  tagstream dead-letters replay --brokers localhost:9092 --reason unknown_token --max 10
-                  tagstream dead-letters replay --config tagstream.yaml --since 2026-01-15T12:00:00Z --rate 200
+                  tagstream dead-letters replay --reason unknown_token --max 10
+                  tagstream dead-letters replay --since 2026-01-15T12:00:00Z --rate 200
 
                 --dry-run prints what would become of each letter and changes nothing. With --json the last line is one object \
                 {"tagged":…,"matches":…,"ignored":…,"failed":…,"unreadable":…,"passed_over":…,"complete":…,"letters":[{"reason":…,\

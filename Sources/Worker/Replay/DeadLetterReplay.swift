@@ -137,14 +137,13 @@ public struct DeadLetterReplay: ~Copyable {
         report.total = reader.partitions.reduce(0) { sum, partition in
             sum + max(0, Int((reader.ends[partition] ?? 0) - (progress[partition]?.first ?? 0)))
         }
-        while !shouldStop(), !hasEnough {
+        while !shouldStop(), !hasEnough, !report.isComplete {
             let letters = try gather()
-            if shouldStop() { break }
-            try settle(letters)
+            let isWhole = try settle(letters)
+            // What was read but not tried is still to come: only the group's next replay looks at it.
+            report.isComplete = isWhole && reader.isAtEnd
             onProgress(report)
-            if reader.isAtEnd { break }
         }
-        report.isComplete = reader.isAtEnd && !hasEnough
         if report.isComplete { try finish() }
         return report
     }
@@ -180,8 +179,8 @@ public struct DeadLetterReplay: ~Copyable {
 
     // MARK: Settling
 
-    /// Tries letters in transactions of the pace's size.
-    private mutating func settle(_ letters: [FoundLetter]) throws {
+    /// Tries letters in transactions of the pace's size; returns whether each has had its turn.
+    private mutating func settle(_ letters: [FoundLetter]) throws -> Bool {
         let limit = pace.letters(atMost: 1000)
         var rest = letters[...]
         while !rest.isEmpty, !shouldStop(), !hasEnough {
@@ -193,10 +192,11 @@ public struct DeadLetterReplay: ~Copyable {
             let some = rest[..<(end ?? rest.endIndex)]
             rest = rest[some.endIndex...]
             wait()
-            if shouldStop() { return }
-            try settleTogether(Array(some), before: Array(rest))
+            if shouldStop() { return false }
+            guard try settleTogether(Array(some), before: Array(rest)) else { return false }
             if !rest.isEmpty { onProgress(report) }
         }
+        return rest.isEmpty
     }
 
     private mutating func wait() {
@@ -209,10 +209,10 @@ public struct DeadLetterReplay: ~Copyable {
         }
     }
 
-    /// Tries letters in one transaction.
+    /// Tries letters in one transaction; returns whether each has had its turn.
     ///
     /// - Parameter rest: letters that were read as well and whose turn has not come.
-    private mutating func settleTogether(_ letters: [FoundLetter], before rest: [FoundLetter]) throws {
+    private mutating func settleTogether(_ letters: [FoundLetter], before rest: [FoundLetter]) throws -> Bool {
         var tooLarge: Set<Int> = []
         var attempts = 0
         while true {
@@ -224,14 +224,20 @@ public struct DeadLetterReplay: ~Copyable {
                     report.add(fate, of: found)
                     if fate != .passedOver { onLetter(found, fate) }
                 }
-                return
+                return fates.count == letters.count
             } catch {
                 if error.isFenced { throw error }
-                let culprit = doors.failedRecord
-                try doors.abort()
-                attempts += 1
+                let known = doors.failedRecord
+                do throws(KafkaError) { try doors.abort() } catch let second {
+                    // What became of the transaction is unknown: the next replay's producer settles that before it asks.
+                    throw second.isFenced ? second : known?.error ?? error
+                }
+                // The transaction may have failed before its delivery reports were served; the abort has served them.
+                let culprit = known ?? doors.failedRecord
                 if let culprit, culprit.error.isTooLarge, tooLarge.insert(culprit.label).inserted { continue }
-                guard error.remedy == .abort, attempts < 10 else { throw culprit?.error ?? error }
+                attempts += 1
+                // Aborted for certain, so the same letters may be tried again.
+                guard attempts < 10 else { throw culprit?.error ?? error }
             }
         }
     }
@@ -260,7 +266,7 @@ public struct DeadLetterReplay: ~Copyable {
             progress = next
             return (fates, forgotten)
         }
-        if let failed = doors.failedRecord { throw failed.error.asAbort }
+        if let failed = doors.failedRecord { throw failed.error }
         try doors.commit(next.filter { progress[$0.key] != $0.value }.mapValues(\.committed))
         progress = next
         return (fates, forgotten)
@@ -323,14 +329,5 @@ public struct DeadLetterReplay: ~Copyable {
         try doors.begin()
         try doors.commit(moved.mapValues(\.committed))
         progress = next
-    }
-}
-
-extension KafkaError {
-    /// A record that could not be delivered: whatever its code, the transaction cannot be committed with it.
-    fileprivate var asAbort: KafkaError {
-        var error = self
-        error.requiresAbort = true
-        return error
     }
 }
