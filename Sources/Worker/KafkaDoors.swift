@@ -11,7 +11,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         public var consumer: Consumer.Options
         /// The producer's options.
         public var producer: TransactionalProducer.Options
-        /// The topics to read.
+        /// The topics to read; with none the group is not joined, and only the back door is of use.
         public var inputs: [String]
         /// The topic of tagged rows.
         public var tagged: String
@@ -90,7 +90,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         // The producer first: what an earlier owner of the transactional id left open has to end before offsets are read.
         try openProducer()
         let consumer = try Consumer(configuration.client, configuration.consumer, notices: notices)
-        try consumer.subscribe(configuration.inputs)
+        if !configuration.inputs.isEmpty { try consumer.subscribe(configuration.inputs) }
         self.consumer = Owned(consumer)
     }
 

@@ -14,4 +14,9 @@ public struct LaneFailure: Error, Sendable, CustomStringConvertible {
             "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
         isFenced = true
     }
+
+    init(replayFencedBy error: KafkaError) {
+        description = "another replay of the same application has begun and taken over (\(error.name))"
+        isFenced = true
+    }
 }

@@ -85,13 +85,16 @@ enum DeadLetterEncoder {
     }
 
     /// Whether a header's name is one that only Tagstream writes: on an input record it is forged, or left from an earlier time.
-    private static func isOurs(_ name: UnsafeRawBufferPointer) -> Bool {
+    static func isOurs(_ name: UnsafeRawBufferPointer) -> Bool {
         func begins(with prefix: StaticString) -> Bool {
             name.count >= prefix.utf8CodeUnitCount
                 && equals(UnsafeRawBufferPointer(rebasing: name[..<prefix.utf8CodeUnitCount]), prefix)
         }
         return begins(with: "dlq_") || begins(with: "tagstream-")
     }
+
+    /// The same of a name that somebody owns.
+    static func isOurs(_ name: [UInt8]) -> Bool { name.withUnsafeBytes { isOurs($0) } }
 
     private static func appendOriginalHeaders(
         _ record: RawRecord,

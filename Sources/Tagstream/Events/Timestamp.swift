@@ -308,6 +308,14 @@ public enum Timestamp {
         out.put(twoDigits: millis % 100)
     }
 
+    /// `YYYY-MM-DD hh:mm:ss.SSS` in UTC, of milliseconds since 1970.
+    public static func text(milliseconds: Int64) -> String {
+        var out = ByteArena(capacity: printedLength)
+        out.reserve(printedLength)
+        write(milliseconds: milliseconds, into: &out)
+        return String(decoding: out.bytes(0, out.count), as: UTF8.self)
+    }
+
     /// An instant's milliseconds, rounded down.
     static func milliseconds(_ micros: Int64) -> Int64 { micros >= 0 ? micros / 1000 : (micros - 999) / 1000 }
 }
