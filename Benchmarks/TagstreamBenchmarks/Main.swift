@@ -13,7 +13,7 @@ struct Main {
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
           compile    compiling and changing a plan, and its memory
-          redos      published ReDoS patterns against the texts that attack them
+          redos      published ReDoS patterns, and others against RE2, with the texts that attack them
           repeat     one variant again and again, to count its instructions
         """
 
@@ -33,7 +33,10 @@ struct Main {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
             case "compile": try compile(directory)
-            case "redos": try Redos("\(directory)/redos.jsonl", rounds: 9).report()
+            case "redos":
+                for isPublished in [true, false] {
+                    try Redos("\(directory)/redos.jsonl", isPublished: isPublished, rounds: 9).report()
+                }
             default:
                 print("benchmark \"\(name)\", expected whole, match, compile, redos or repeat\n\(usage)")
                 exit(2)

@@ -86,7 +86,8 @@ let testSnapshot: Snapshot = {
 func process(
     _ records: [OneRecord],
     limits: EventLimits = EventLimits(),
-    keepsIgnored: Bool = false
+    keepsIgnored: Bool = false,
+    under snapshot: Snapshot = testSnapshot
 ) -> (counts: OutcomeCounts, outcomes: [[Outcome.Written]]) {
     var lent: [UnsafeMutableRawBufferPointer] = []
     defer { for block in lent { block.deallocate() } }
@@ -118,7 +119,7 @@ func process(
     }
     var pipeline = Pipeline(limits: limits, keepsIgnored: keepsIgnored)
     var out = OutputBatch(capacity: 1 << 10)
-    pipeline.process(batch, under: testSnapshot, into: &out)
+    pipeline.process(batch, under: snapshot, into: &out)
     var outcomes = [[Outcome.Written]](repeating: [], count: records.count)
     for record in out.records {
         let headers = out.headers[Int(record.firstHeader)..<Int(record.firstHeader + record.headerCount)]

@@ -17,7 +17,7 @@ enum RowEncoder {
     /// Allocates nothing once the arena is large enough.
     ///
     /// - Parameters:
-    ///   - matched: the actions that matched, as places in the plan, which are in the order of their ids.
+    ///   - matched: the actions that matched, and those that failed, as places in the plan, which are in the order of their ids.
     static func encode(
         _ valid: ValidEvent,
         team: Int64,
@@ -29,7 +29,7 @@ enum RowEncoder {
     ) {
         let event = valid.decoded.event
         // Everything that is copied lies on the workbench and is copied at most twice (a property that `$set` repeats).
-        out.reserve(2 * bench.bytes.count + 20 * matched.count + 1024)
+        out.reserve(2 * bench.bytes.count + 20 * (matched.count + matched.failedCount) + 1024)
         out.put("{\"uuid\":\"")
         out.put(bench.written(valid.uuid))
         out.put("\",\"event\":\"")
@@ -64,9 +64,20 @@ enum RowEncoder {
             if index > 0 { out.put(0x2C) }
             out.put(decimal: plan.id(at: matched[index]))
         }
+        if matched.failedCount > 0 { failed(matched, plan, &out) }
         out.put("],\"actions_epoch\":")
         out.put(decimal: epoch)
         out.put(0x7D)
+    }
+
+    /// Which actions could not be evaluated: whether they match is not known.
+    @inline(never)
+    private static func failed(_ matched: borrowing MatchedActions, _ plan: ActionPlan, _ out: inout ByteArena) {
+        out.put("],\"actions_failed\":[")
+        for index in 0..<matched.failedCount {
+            if index > 0 { out.put(0x2C) }
+            out.put(decimal: plan.id(at: matched.failed(index)))
+        }
     }
 
     // MARK: Properties

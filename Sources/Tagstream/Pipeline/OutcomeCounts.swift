@@ -10,7 +10,7 @@ public struct OutcomeCounts: Sendable, Equatable {
     public var matches = 0
     /// Fields that a later field of the same object superseded.
     public var duplicateKeys = 0
-    /// Actions that could not be evaluated for an event: zero unless there is a bug or a budget ran out.
+    /// Actions that could not be evaluated for an event: zero unless a pattern's search is given up, or there is a bug.
     ///
     /// See docs/actions.md.
     public var evaluationErrors = 0

@@ -105,6 +105,7 @@ public struct Pipeline: ~Copyable {
         out.appendHeader("event", out.append(bench.text(ofStringAt: event.decoded.event.name)))
         out.appendRecord(.tagged, input: index, key: key, value: row, firstHeader: firstHeader)
         out.counts.tagged &+= 1
+        out.counts.evaluationErrors &+= actions.failedCount
         encodeMatches(of: event, source, at: index, under: snapshot, into: &out)
     }
 

@@ -47,6 +47,9 @@ public struct Trial: ~Copyable {
         return matched.count
     }
 
+    /// How many actions could not be evaluated for the event that was matched last.
+    public var failedCount: Int { matched.failedCount }
+
     /// The same by the linear evaluator, which the index has to agree with.
     mutating func matchLinearly(
         _ text: UnsafeRawBufferPointer,

@@ -131,4 +131,30 @@ struct PatternCostTests {
             }
         }
     }
+
+    @Test("is in the event's row among the actions that failed, and counted")
+    func row() throws {
+        var catalogue = Catalogue()
+        let entries = [
+            ("team/1", #"{"id": 1, "name": "Test", "api_token": "phc_test"}"#),
+            ("action/1/3", Self.entry(3, "regex", "[ab]*a[ab]{300}c")),
+            ("action/1/4", Self.entry(4, "regex", "[ab]+~")),
+            ("action/1/5", Self.entry(5, "not_regex", "a.{200}!")),
+        ]
+        for (offset, entry) in entries.enumerated() {
+            catalogue.apply(key: Array(entry.0.utf8), value: Array(entry.1.utf8), at: Int64(offset))
+        }
+        let long = flat(properties: #"{"p": "\#(Self.noise("ab", 50_000))~"}"#)
+        let short = flat(properties: #"{"p": "ab~"}"#)
+        let (counts, outcomes) = process([long, short], under: catalogue.snapshot())
+        let rows = outcomes.map { Outcome(counts: counts, records: $0).row }
+        #expect(rows[0]["actions"] as? [Int] == [4] && rows[0]["actions_failed"] as? [Int] == [3, 5])
+        #expect(rows[1]["actions"] as? [Int] == [4, 5] && rows[1]["actions_failed"] == nil)
+        #expect(counts.evaluationErrors == 2 && counts.matches == 3 && counts.tagged == 2)
+    }
+
+    private static func entry(_ id: Int, _ meaning: String, _ pattern: String) -> String {
+        let filter = #"{"key": "p", "operator": "\#(meaning)", "value": "\#(pattern)"}"#
+        return #"{"id": \#(id), "version": 1, "name": "A", "steps": [{"properties": [\#(filter)]}]}"#
+    }
 }

@@ -60,7 +60,8 @@ struct RedosTests {
     func refusedOrEvaluated() throws {
         var trial = Trial()
         var evaluated = 0
-        for row in try Self.rows() {
+        // What was written against RE2 may be given up: PatternCostTests.
+        for row in try Self.rows() where row.source != "written against this engine" {
             let readings = (try row.reading("regex"), try row.reading("not_regex"))
             guard let matching = readings.0.definition, let negated = readings.1.definition else {
                 #expect(readings.0.refusals.map(\.reason) == [.regex], "\(row.pattern)")
