@@ -77,15 +77,22 @@ bool HasRoom(const re2::RE2 &pattern, int64_t max_mem) {
     if (pattern.ProgramSize() <= kSurelySmall) return true;
     // A pattern that is tied to the end is searched for backwards.
     if (pattern.ReverseProgramSize() < 0) return false;
-    // Tried on relatives that are tied to the beginning nowhere, and to the end in one case only: a literal prefix would be compared
-    // before there is an automaton.
+    // A pattern that may be tied to an end is tried by relatives that are not: a literal prefix, for one, would be compared before
+    // there is an automaton.
+    const std::string &text = pattern.pattern();
+    bool may_begin = strchr("^\\(", text.front()) != nullptr;
+    bool may_end = strchr("$z)", text.back()) != nullptr;
+    int refills = 8;
+    if (!may_begin && MatchWatched(pattern, "x y", &refills) < 0) return false;
     for (const char *behind : {")", ")y?"}) {
+        bool is_tied_to_end = behind[1] == '\0';
+        if (is_tied_to_end ? !may_begin : !may_end) continue;
         re2::RE2 relative("x?(?:" + pattern.pattern() + behind, OptionsFor(max_mem));
         if (!relative.ok()) {
             if (relative.error_code() == re2::RE2::ErrorPatternTooLarge) return false;
             continue;
         }
-        int refills = 8;
+        refills = 8;
         if (MatchWatched(relative, "x y", &refills) < 0) return false;
     }
     return true;

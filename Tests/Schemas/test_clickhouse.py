@@ -120,6 +120,7 @@ def test_a_row_comes_back_as_it_was(loaded, rows):
         expected = {name: row.get(name, "") for name in back}
         expected["person_id"] = row["person_id"] or ""
         expected["historical_migration"] = row.get("historical_migration", False)
+        expected["actions_failed"] = row.get("actions_failed", [])
         assert back == expected
 
 

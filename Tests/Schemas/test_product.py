@@ -104,7 +104,8 @@ def test_rows_have_every_field_of_the_schema_in_its_order(shop, tmp_path):
     everything = RAW[3] | {"historical_migration": True} | {f"group{n}_properties": '{"n":1}' for n in range(5)}
     (line,), dead = product.tag(shop, [everything], tmp_path)
     assert dead == []
-    assert list(json.loads(line)) == list(schema("tagged_event")["properties"])
+    # Nothing fails here; what does is in the unit tests.
+    assert list(json.loads(line)) == [name for name in schema("tagged_event")["properties"] if name != "actions_failed"]
     (line,), _ = product.tag(shop, [RAW[2]], tmp_path)
     assert list(json.loads(line)) == schema("tagged_event")["required"]
 

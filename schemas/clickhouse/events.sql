@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS events
     created_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     captured_at Nullable(DateTime64(3, 'UTC')),
     actions Array(Int64) CODEC(ZSTD(1)),
+    -- Whether these match is not known; nearly always empty.
+    actions_failed Array(Int64) CODEC(ZSTD(1)),
     actions_epoch UInt64 CODEC(Delta, ZSTD(1)),
     -- Lets has(actions, 7) skip the granules that have none of it.
     INDEX actions_bloom actions TYPE bloom_filter(0.01) GRANULARITY 2
@@ -70,6 +72,7 @@ CREATE TABLE IF NOT EXISTS events_queue
     group3_properties String,
     group4_properties String,
     actions Array(Int64),
+    actions_failed Array(Int64),
     actions_epoch UInt64
 )
 ENGINE = Kafka
@@ -87,7 +90,8 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS events_loader TO events AS
 SELECT
     timestamp, team_id, event, distinct_id, uuid, properties, person_properties, group0_properties, group1_properties,
     group2_properties, group3_properties, group4_properties, elements_chain, ifNull(person_id, '') AS person_id,
-    person_created_at, person_mode, historical_migration, created_at, captured_at, actions, actions_epoch
+    person_created_at, person_mode, historical_migration, created_at, captured_at, actions, actions_failed,
+    actions_epoch
 FROM events_queue
 WHERE empty(_error);
 

@@ -61,8 +61,8 @@ final class Pattern: @unchecked Sendable {
             }
             let isTooLarge = tagstream_re2_is_too_large(created) != 0
             if !isTooLarge, least > 0 || budget == budgets[0] { return .success(Pattern(handle: created)) }
-            // An instruction takes 16 bytes in the program and 4 in each of 20 states, of the two thirds that are for both.
-            if !isTooLarge { least = max(1, Int64(tagstream_re2_size(created)) * 88) }
+            // What an instruction takes, in the program and in each of 20 states, is rarely less.
+            if !isTooLarge { least = max(1, Int64(tagstream_re2_size(created)) * 256) }
             tagstream_re2_destroy(created)
             if isTooLarge, budget == budgets[budgets.count - 1] { break }
         }
