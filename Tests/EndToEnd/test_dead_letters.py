@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import os
+import pty
 import signal
 import subprocess
 import time
@@ -12,7 +14,7 @@ import time
 import pytest
 
 from checker import read_topic
-from deployment import binary, environment
+from deployment import binary, environment, tagstream
 from feeds import CATALOGUE, OTHER_TOKEN, TEAMS, TOKEN, Fed
 from waiting import until
 
@@ -257,3 +259,69 @@ def test_a_second_replay_takes_over(many):
     assert first.wait(30) == 4, (many.folder / "first.err").read_text()
     assert "another replay of the same application" in (many.folder / "first.err").read_text()
     assert rows(many).keys() == places(many, many.pings)
+
+
+def test_progress_is_a_bar_on_a_terminal(many):
+    """A bar that goes away in the end; where nobody looks, no control characters."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [str(binary()), "dead-letters", "replay", "--config", str(many.config), "--rate", "150"],
+        stdout=subprocess.PIPE, stderr=follower, stdin=subprocess.DEVNULL, env=environment())
+    os.close(follower)
+    shown = b""
+    try:
+        while piece := os.read(leader, 4096):
+            shown += piece
+    except OSError:
+        pass  # Linux says EIO when the other side is gone.
+    finally:
+        os.close(leader)
+    out = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 0
+    assert b"[###" in shown and b" accepted, 0 failed again" in shown
+    assert shown.endswith(b"\r\x1b[K")
+    assert out.splitlines() == ["200  unknown_token -> tagged", "200 tagged with 200 matches, 0 failed again"]
+    again = many.command("dead-letters", "replay")
+    assert again.stdout.decode().splitlines()[-1] == "there is no open dead letter for this group"
+    assert again.stderr == b""
+
+
+def test_more_open_stretches_than_offsets_can_note(deployment):
+    """Accepted and failing letters in turn: the oldest open ones are given up, which is told, and no letter becomes a second row."""
+    deployment.create_topics()
+    deployment.apply(ONE_TEAM)
+    records = [ping(number, OTHER_TOKEN if number % 2 else "phc_nobody") for number in range(6000)]
+    for record in records:
+        record.partition = 0
+        record.timestamp = None
+    deployment.feed(records)
+    deployment.run_to_end()
+    deployment.apply(CATALOGUE)
+    account = replay(deployment, code=1)[-1]
+    assert (account["tagged"], account["failed"], account["complete"]) == (3000, 3000, True)
+    assert 0 < account["forgotten"] < 3000
+    again = replay(deployment, code=1)[-1]
+    assert again["tagged"] == 0 and again["forgotten"] == 0
+    # Those that were given up are no more looked at; all others are.
+    assert again["failed"] == 3000 - account["forgotten"]
+    assert len(rows(deployment)) == 3000
+
+
+def test_what_is_no_dead_letter_is_told_and_left(deployment):
+    """Records that Tagstream has not written, and a topic that is not there."""
+    deployment.create_topics()
+    deployment.apply(CATALOGUE)
+    deployment.feed([Fed(b"x", partition=0), Fed(b"y", headers=[("dlq_version", b"9")], partition=0)], topic=deployment.dead_letters)
+    done = deployment.command("dead-letters", "list", "--all")
+    assert done.returncode == 0
+    assert "there is no header dlq_version, expected those of a dead letter" in done.stdout.decode()
+    assert "dlq_version is 9, expected 1" in done.stdout.decode()
+    shown = deployment.command("dead-letters", "show", f"{deployment.dead_letters}/0/1")
+    assert shown.returncode == 1 and "dlq_version is 9, expected 1" in shown.stderr.decode()
+    for _ in range(2):
+        account = replay(deployment, code=1)[-1]
+        assert (account["unreadable"], account["tagged"], account["complete"]) == (2, 0, True)
+    lost = deployment.write_config("lost.json", output={"dead_letters": f"{deployment.tag}-lost"})
+    for words in (["list"], ["replay"]):
+        done = tagstream("dead-letters", *words, "--config", lost)
+        assert done.returncode == 3 and f"{deployment.tag}-lost" in done.stderr.decode()
