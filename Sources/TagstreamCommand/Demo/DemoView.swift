@@ -4,56 +4,89 @@ import Synchronization
 import Tagstream
 import Worker
 
-/// What the demonstration shows while it works and in the end: a bar on a terminal, plain lines elsewhere.
+/// What the demonstration shows while it works and in the end: a live view on a terminal, plain lines elsewhere.
 final class DemoView: Sendable {
     private let total: Int
     private let names: [Int64: String]
     private let isTerminal = isatty(1) == 1
-    private let started = MonotonicClock.milliseconds()
+    private let firstLook = Mutex<Int64?>(nil)
     /// Without a terminal a line is printed when something has changed, and at most once a second.
     private let lastLine = Mutex<(text: String, time: Int64)>(("", 0))
+    /// How many lines of the view stand on the terminal.
+    private let drawn = Mutex(0)
 
     init(total: Int, names: [Int64: String]) {
         self.total = total
         self.names = names
     }
 
-    /// Shows how far the work is.
+    /// Shows how far the work is, which actions have matched, and why records became dead letters.
     ///
-    /// On a terminal the line is drawn over the one before.
+    /// On a terminal the view is drawn over the one before.
     func show(_ statistics: LaneStatistics) {
-        let line = progress(statistics)
         if isTerminal {
-            // Through the handle, because print keeps an unfinished line in its buffer.
-            FileHandle.standardOutput.write(Data("\r\u{1B}[K   \(line)".utf8))
-        } else if lastLine.withLock({ last in
+            // No more actions than a small terminal has lines for; all of them stand in the summary.
+            draw([progress(statistics)] + actions(statistics).prefix(16) + [deadLetters(statistics)])
+            return
+        }
+        let line = progress(statistics) + "; " + deadLetters(statistics)
+        let isDue = lastLine.withLock { last in
             let now = MonotonicClock.milliseconds()
-            guard line != last.text, now - last.time >= 1000 || statistics.committed.input == total else {
-                return false
-            }
+            let isDone = statistics.committed.input == total
+            guard line != last.text, now - last.time >= 1000 || isDone else { return false }
             last = (line, now)
             return true
-        }) {
-            print("   \(line)")
         }
+        if isDue { print("   \(line)") }
+    }
+
+    /// Draws lines over those that were drawn before.
+    private func draw(_ lines: [String]) {
+        let up = drawn.withLock { drawn in
+            defer { drawn = lines.count }
+            return drawn == 0 ? "" : "\u{1B}[\(drawn)A"
+        }
+        // Through the handle, because print keeps what it has in its buffer.
+        let text = lines.map { "\r\u{1B}[K   \($0)\n" }.joined()
+        FileHandle.standardOutput.write(Data((up + text).utf8))
     }
 
     private func progress(_ statistics: LaneStatistics) -> String {
         let done = statistics.committed.input
         guard done > 0 else { return "joining the consumer group …" }
-        let seconds = max(0.001, Double(MonotonicClock.milliseconds() - started) / 1000)
+        let now = MonotonicClock.milliseconds()
+        // From the first look at which something was done, which comes up to a look after it began.
+        let began = firstLook.withLock { first in
+            first = first ?? now - 200
+            return first ?? now
+        }
+        let seconds = max(0.001, Double(now - began) / 1000)
         let width = 24
         let filled = min(width, done * width / max(1, total))
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
         return
-            "\(bar) \(done)/\(total) records  \(Int(Double(done) / seconds))/s  \(statistics.committed.matches) matches  "
-            + "\(statistics.committed.deadLetters) dead letters"
+            "\(bar) \(done)/\(total) records  \(Int(Double(done) / seconds))/s  \(statistics.committed.matches) matches"
+    }
+
+    /// One line for each action: how often it has matched, and a bar.
+    private func actions(_ statistics: LaneStatistics) -> [String] {
+        let largest = statistics.matchesByAction.values.max() ?? 1
+        return names.sorted { $0.key < $1.key }.map { id, name in
+            let count = statistics.matchesByAction[id] ?? 0
+            let bar = String(repeating: "▪", count: count * 20 / max(1, largest))
+            return "\(Self.padded("\(id)", 4)) \(Self.padded(name, 42)) \(Self.padded("\(count)", 8)) \(bar)"
+        }
+    }
+
+    private func deadLetters(_ statistics: LaneStatistics) -> String {
+        let reasons = statistics.committed.deadLetterReasons.map { "\($0.count) \($0.reason)" }
+        return "\(statistics.committed.deadLetters) dead letters"
+            + (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))")
     }
 
     /// Says what happened.
     func finish(_ statistics: LaneStatistics, milliseconds: Int64) {
         show(statistics)
-        if isTerminal { print() }
         let counts = statistics.committed
         print("\n5. Every record has exactly one outcome:\n")
         row("tagged", counts.tagged, "one row each on events_tagged")
@@ -65,12 +98,7 @@ final class DemoView: Sendable {
             "in \(statistics.commits) transactions, \(statistics.aborts) aborted, \(Double(milliseconds) / 1000) s"
         )
         print("\n6. Matches by action (one record each on action_matches):\n")
-        let largest = statistics.matchesByAction.values.max() ?? 1
-        for (id, name) in names.sorted(by: { $0.key < $1.key }) {
-            let count = statistics.matchesByAction[id] ?? 0
-            let bar = String(repeating: "▪", count: count * 20 / max(1, largest))
-            print("   \(Self.padded("\(id)", 4)) \(Self.padded(name, 42)) \(Self.padded("\(count)", 8)) \(bar)")
-        }
+        for line in actions(statistics) { print("   \(line)") }
     }
 
     private func row(_ what: String, _ count: Int, _ note: String) {
