@@ -7,13 +7,23 @@
 // But a step is a conjunction: it cannot match unless *every* one of its conditions holds, so it is enough to be told when *one*
 // of them might, and best to be told about the one that rarely does. So each step is filed under exactly one access predicate, the
 // most selective it has: a property's value (one probe for each compared property, not for each action), something that an
-// element of the chain has, four bytes that a URL or text has to contain, the event's name, or nothing. An event is looked up
-// under what it has, and only the steps found there are candidates: 0.8 of 13,000 on the data of docs/performance.md.
+// element of the chain has (an id, an attribute, a tag with a class), four bytes that a URL or text has to contain, the event's
+// name, or nothing. What many steps ask a text for (the site's own host) most texts contain, and counts for less: how often each
+// gram is asked for is known when all steps are. An event is looked up under what it has, and a filter of one bit for each key
+// stands before every probe, because most of what an event has leads nowhere.
 //
-// Candidates are then verified, condition by condition, by the evaluator that also serves the linear way and `explain`. Conditions
+// Steps of one event that are filed under one condition are a *file*: the condition is evaluated once for all of them. Within a
+// file, steps with the same other conditions are one *entry*, whatever actions they come from: with 10,000 actions people ask the
+// same few things again and again. A file under a gram also keeps one bit for each further gram that it asks for, so that a text
+// which lacks one of them never gets to the condition.
+//
+// What is left is verified, condition by condition, by the evaluator that also serves the linear way and `explain`. Conditions
 // with the same meaning are one condition, evaluated at most once per event; what came of it is remembered under the event's
 // number, so that nothing has to be cleared. The index may therefore err in one direction only: keys are hashes, grams are parts,
 // and a candidate too many costs nanoseconds. A step that is missing would be an error, and a test compares both ways.
+//
+// What it cannot do is file a pattern without a mandatory literal, a negation or a comparison: such steps wait for their event's
+// name, and each of their distinct conditions is evaluated. (RE2 can search for a set of patterns at once; it is not used here.)
 //
 // Linking a plan only lays out what was compiled with the definitions (`FlatParts`); changing one action compiles that action.
 
