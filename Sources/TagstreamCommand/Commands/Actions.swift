@@ -92,6 +92,12 @@ private final class CaseSession {
         }
         let plan = ActionPlan.compile(action.isDeleted ? [] : [action])
         let matched = try matches(example.event, plan, "\(path):\(number)")
+        guard trial.failedCount == 0 else {
+            // Neither a match nor none: a pattern's search was given up.
+            let reason = "the action could not be evaluated for this event within its budget"
+            report(example, "failed", "\"failed\":[\(JSONTree.string(reason).jsonText)]", [reason])
+            return
+        }
         report(example, matched ? "true" : "false", "\"matched\":\(matched)", [])
     }
 
