@@ -10,8 +10,10 @@ public struct LaneFailure: Error, Sendable, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 
     init(fencedBy error: KafkaError) {
+        // The broker does not tell the two apart, and going on would fence the other worker in turn.
         description =
-            "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot"
+            "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot, "
+            + "or this one was stopped for longer than a transaction may last"
         isFenced = true
     }
 
