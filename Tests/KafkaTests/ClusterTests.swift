@@ -1,7 +1,7 @@
 import Kafka
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct `A cluster` {
+@Suite(.timeLimit(.minutes(5))) struct `A cluster` {
     @Test func `that is down is waited for`() throws {
         let harness = try Harness()
         var producer = try harness.producer()

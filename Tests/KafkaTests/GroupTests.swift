@@ -1,7 +1,7 @@
 import Kafka
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct `A member of a group` {
+@Suite(.timeLimit(.minutes(5))) struct `A member of a group` {
     private static func partitions(_ numbers: [Int32]) -> [TopicPartition] { numbers.map { TopicPartition("t", $0) } }
 
     @Test func `gets all partitions, gives them back when another joins, and shares them with it`() throws {
@@ -16,7 +16,7 @@ import Testing
         try other.subscribe(["t"])
         var seen: [Rebalance] = []
         var shares: [[TopicPartition]] = []
-        for _ in 0..<600 where shares.count < 2 {
+        for _ in 0..<1500 where shares.count < 2 {
             if let rebalance = try one.glance() {
                 seen.append(rebalance)
                 if case .assigned(let partitions) = rebalance { shares.append(partitions) }

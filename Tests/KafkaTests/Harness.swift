@@ -105,12 +105,12 @@ struct Copy: Equatable {
 }
 
 extension Consumer {
-    /// Polls until so many records were read; gives up after ten seconds without a record.
+    /// Polls until so many records were read; gives up after thirty seconds without a record.
     mutating func read(_ count: Int, records: Int = 1000, bytes: Int = 1 << 20) throws -> [Copy] {
         var copies: [Copy] = []
         var batch = MessageBatch()
         var silence = 0
-        while copies.count < count, silence < 100 {
+        while copies.count < count, silence < 300 {
             batch.removeAll()
             _ = try poll(into: &batch, records: min(records, count - copies.count), bytes: bytes, timeout: 100)
             silence = batch.count == 0 ? silence + 1 : 0
@@ -119,10 +119,10 @@ extension Consumer {
         return copies
     }
 
-    /// Polls until the group says something; gives up after thirty seconds.
+    /// Polls until the group says something; gives up after ninety seconds.
     mutating func rebalance() throws -> Rebalance? {
         var batch = MessageBatch()
-        for _ in 0..<300 {
+        for _ in 0..<900 {
             if case .rebalance(let rebalance) = try poll(into: &batch, records: 1, bytes: 1, timeout: 100) {
                 return rebalance
             }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Kafka
 
-@Suite(.timeLimit(.minutes(2))) struct `A record` {
+@Suite(.timeLimit(.minutes(5))) struct `A record` {
     /// What is written, and has to be read.
     struct Row: Sendable {
         var key: [UInt8]?

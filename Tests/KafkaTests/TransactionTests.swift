@@ -2,7 +2,7 @@ import Kafka
 import Testing
 
 /// What a producer meets when a broker answers a request with an error (measured: librdkafka 2.0.2).
-@Suite(.serialized, .timeLimit(.minutes(2))) struct `An error in a transaction` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `An error in a transaction` {
     /// One cluster for all rows, one after the other: to stop one takes a second.
     private static let shared = Result { try Harness(topics: ["t": 1, "in": 1]) }
     private let harness = try! shared.get()

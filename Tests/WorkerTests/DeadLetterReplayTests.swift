@@ -63,7 +63,7 @@ import Testing
 
 /// A replay on the embedded cluster: what only real clients show. (The cluster isolates no transactions and applies no offsets, so that
 /// each letter is written once is the integration tests' matter.)
-@Suite(.timeLimit(.minutes(2))) struct `A replay` {
+@Suite(.timeLimit(.minutes(5))) struct `A replay` {
     private let cluster: EmbeddedCluster
     private let client: ClientConfiguration
 

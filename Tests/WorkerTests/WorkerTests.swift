@@ -8,7 +8,7 @@ import Testing
 
 /// A worker on the embedded cluster: what only real clients show. (The cluster isolates no transactions and applies no offsets, so
 /// the guarantee itself is the simulation's and the integration tests' matter.)
-@Suite(.timeLimit(.minutes(2))) struct `A worker` {
+@Suite(.timeLimit(.minutes(5))) struct `A worker` {
     private let cluster: EmbeddedCluster
     private let client: ClientConfiguration
 
