@@ -1,7 +1,8 @@
 """A slow, obvious model of what Tagstream does with one record: decode, tenant, validate, normalise, row.
 
-Written from the description of the events (docs, schemas), with Python's own JSON parser, and without looking for speed or at
-the Swift code's way of doing it. `fuzz.py` asks the binary and this model the same questions.
+Written from the description of the events, with Python's own JSON parser and without looking for speed. `fuzz.py` asks the binary
+and this model the same questions. Where the description is silent the model follows the product: there the two agreeing proves that
+neither changed, not that both are right.
 
 What the model does not know: which actions match, and the text of an elements chain that is built from `$elements`.
 """
