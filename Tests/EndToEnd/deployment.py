@@ -116,8 +116,9 @@ class RunningWorker:
             raise AssertionError(f"{self.name} did not end within {seconds} s:\n{text[-4000:]}") from None
 
     def drain(self, seconds: float = 30) -> int:
-        """SIGTERM, and the exit code."""
+        """SIGTERM, and the exit code; not before the worker has said that it starts, because until then the signal just ends it."""
         if self.is_running:
+            self.await_log("worker starts")
             self.send(signal.SIGTERM)
         return self.wait(seconds)
 
