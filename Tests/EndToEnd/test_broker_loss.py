@@ -36,3 +36,13 @@ def test_the_broker_is_killed(mortal):
     assert worker.is_running or worker.process.returncode == 3, worker.stderr
     if not worker.is_running:
         assert "Hint" in worker.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.own_broker(reason="the cluster is somebody else's, and this test kills its broker")
+def test_a_worker_without_its_broker_can_be_stopped(mortal):
+    """kill -9 of the broker, then SIGTERM: the worker ends by itself in bounded time, whatever was open."""
+    mortal.feed(stream(12_000))
+    worker = mortal.worker(transaction={"max_records": 4, "max_ms": 20})
+    mortal.await_committed(200, worker=worker)
+    mortal.cluster.kill()
+    assert worker.drain(seconds=90) in (0, 3), worker.stderr
