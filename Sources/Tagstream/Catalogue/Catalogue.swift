@@ -149,7 +149,7 @@ public struct Catalogue: Sendable {
 
     private mutating func plan(of team: Int64) -> ActionPlan {
         if let plan = plans[team], !stale.contains(team) { return plan }
-        let plan = ActionPlan.compile(definitions(of: team))
+        let plan = ActionPlan.compile(definitions(of: team), reusing: plans[team])
         plans[team] = plan
         return plan
     }
