@@ -182,6 +182,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             }
             out.removeAll()
             pipeline.process(batch, under: snapshot, into: &out)
+            statistics.failingActions = pipeline.failures.failures
             try doors.produce(out, of: batch, firstLabel: firstLabel)
             transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
             pending.add(out.counts)

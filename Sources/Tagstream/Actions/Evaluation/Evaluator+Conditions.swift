@@ -38,6 +38,9 @@ extension Evaluator {
         return outcome
     }
 
+    /// Whether a condition has been evaluated for this event.
+    func isRemembered(_ index: Int32) -> Bool { memo[Int(index)] >> 2 == epoch }
+
     @inline(__always)
     mutating func remember(_ index: Int32, _ outcome: Outcome) {
         memo[Int(index)] = epoch << 2 | UInt32(outcome.rawValue)
