@@ -142,7 +142,13 @@ public final class Worker: Service {
         }
         if let error = failure.withLock({ $0 }) { throw error }
         guard let snapshot = first.withLock({ $0 }) else { throw CancellationError() }
-        logger.info("catalogue read", metadata: ["epoch": "\(snapshot.epoch)", "teams": "\(snapshot.teams.count)"])
+        logger.info(
+            "catalogue read",
+            metadata: [
+                "epoch": "\(snapshot.epoch)", "teams": "\(snapshot.teams.count)",
+                "plans.bytes": "\(snapshot.planBytes)",
+            ]
+        )
         return snapshot
     }
 
@@ -205,10 +211,17 @@ public final class Worker: Service {
     }
 
     private func publish(_ reader: inout CatalogueReader, _ snapshots: SnapshotBoard) {
+        let began = MonotonicClock.milliseconds()
         let snapshot = reader.snapshot()
         guard snapshot.epoch > snapshots.current.epoch else { return }
         snapshots.publish(snapshot)
-        logger.info("catalogue changed", metadata: ["epoch": "\(snapshot.epoch)", "teams": "\(snapshot.teams.count)"])
+        logger.info(
+            "catalogue changed",
+            metadata: [
+                "epoch": "\(snapshot.epoch)", "teams": "\(snapshot.teams.count)",
+                "plans.bytes": "\(snapshot.planBytes)", "compile.ms": "\(MonotonicClock.milliseconds() - began)",
+            ]
+        )
     }
 
     private func catalogueReader() throws -> CatalogueReader {

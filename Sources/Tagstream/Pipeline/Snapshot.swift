@@ -44,6 +44,9 @@ public final class Snapshot: Sendable {
         tokens = TokenTable(teams.map { Array($0.token.utf8) })
     }
 
+    /// How many bytes the teams' plans take, definitions and patterns not counted.
+    public var planBytes: Int { teams.reduce(0) { $0 + $1.plan.byteCount } }
+
     /// The index of the team with this token, or nil.
     ///
     /// One probe; allocates nothing.

@@ -13,7 +13,8 @@
 /// | text, href, tag_name, selector, element filter | ten times as much, as if a chain had ten elements; a selector counts its compounds and their tests |
 ///
 /// Memory follows the cost: a pattern's program takes about 40 bytes an instruction (measured), so an action holds at most 4 MB of
-/// programs, and a team with the default quota 400 MB. Typical actions cost 20 units.
+/// programs, and a team with the default quota 400 MB. Patterns that no index files are compiled once more, up to 128 together, with
+/// at most 2 MiB for each such set (``PatternSet``). Typical actions cost 20 units.
 public enum ActionCost {
     /// The most that one action may cost: 0.5 ms an event.
     public static let actionLimit = 50_000
