@@ -125,8 +125,7 @@ struct IndexBuilder {
             }
         case .grams(let sets, let kind, let place)?:
             for set in sets {
-                let rarest = set.min { frequency[Self.place($0)] < frequency[Self.place($1)] }!
-                let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest))
+                let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest(of: set)))
                 grams.append(key)
                 keys.append(scoped(key, set.reduce(0) { $0 | AccessKey.signature(AccessKey.gram($1)) }))
             }
@@ -135,6 +134,20 @@ struct IndexBuilder {
             default: need(event) { $0.elements |= AccessPredicate.bit(kind) }
             }
         }
+    }
+
+    /// The first key of a predicate, not yet within an event's name: what steps are sorted by.
+    func firstKey(of predicate: AccessPredicate) -> UInt64 {
+        switch predicate {
+        case .keys(let found, _, _): found.first ?? 0
+        case .grams(let sets, let kind, let place):
+            sets.first.map { AccessKey.key(kind, place: place, AccessKey.gram(rarest(of: $0))) } ?? 0
+        }
+    }
+
+    /// The gram of a text that the fewest conditions ask for.
+    private func rarest(of grams: some Sequence<UInt32>) -> UInt32 {
+        grams.min { frequency[Self.place($0)] < frequency[Self.place($1)] } ?? 0
     }
 
     private mutating func need(_ event: Int32, _ change: (inout Need) -> Void) {
