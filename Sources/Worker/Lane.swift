@@ -24,6 +24,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         public var limits = EventLimits()
         /// Whether ignored records are kept among the dead letters.
         public var keepsIgnored = false
+        /// Tokens whose records are ignored.
+        public var droppedTokens: [String] = []
         /// Whether to stop once every assigned partition has been read to its end.
         public var exitsAtEnd = false
         /// Whether to count matches by action, for a live view.
@@ -95,7 +97,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.shouldStop = shouldStop
         snapshot = snapshots.current
         out = OutputBatch(capacity: configuration.outputBytes)
-        pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
+        pipeline = configuration.makePipeline()
         transaction = TransactionState(
             limits: TransactionState.Limits(
                 records: configuration.transactionRecords,
@@ -299,6 +301,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
         // Also where the seek fails: the transaction has ended, and what follows asks the broker where to go on.
         forgetTransaction()
+        pipeline.forgetWarnings()
         ended.subtract(positions.keys)
         try doors.seek(positions)
     }
@@ -343,6 +346,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                     _ = try recovered([])
                 }
                 statistics.aborts += 1
+                pipeline.forgetWarnings()
                 forgetTransaction()
             }
             try giveUp(partitions)

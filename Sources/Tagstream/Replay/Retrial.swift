@@ -24,7 +24,11 @@ public struct Retrial: ~Copyable {
     private var original = ByteArena(capacity: 1 << 16)
 
     /// Makes one with the worker's limits.
-    public init(limits: EventLimits = EventLimits()) { pipeline = Pipeline(limits: limits) }
+    ///
+    /// - Parameter droppedTokens: as the worker's.
+    public init(limits: EventLimits = EventLimits(), droppedTokens: [String] = []) {
+        pipeline = Pipeline(limits: limits, droppedTokens: droppedTokens)
+    }
 
     /// Tries a letter.
     ///
@@ -47,7 +51,8 @@ public struct Retrial: ~Copyable {
         out.removeAll()
         pipeline.process(batch, under: snapshot, into: &out)
         let verdict = verdict()
-        out.records.removeAll { $0.destination == .deadLetters }
+        // A letter that fails again has been warned of when it was written.
+        if !verdict.isSettled { out.records.removeAll() }
         try use(out, batch)
         return verdict
     }

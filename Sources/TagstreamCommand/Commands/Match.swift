@@ -34,6 +34,12 @@ struct Match: AsyncParsableCommand {
     @Option(help: "Write dead letters to this file, one JSON object a line: line, reason, step, detail.")
     var deadLetters: String?
 
+    @Option(help: "Write warnings to this file, one JSON object a line, as a worker would produce them.")
+    var warnings: String?
+
+    @Flag(help: "Write ignored events among the dead letters, with the reason ignored.")
+    var keepIgnored = false
+
     @Flag(help: "Exit with 1 when an event became a dead letter.")
     var strict = false
 
@@ -46,7 +52,9 @@ struct Match: AsyncParsableCommand {
             var run = OfflineRun(
                 snapshot: snapshot,
                 printsIDs: ids,
-                deadLetters: try deadLetters.map(LineWriter.init(path:))
+                keepsIgnored: keepIgnored,
+                deadLetters: try deadLetters.map(LineWriter.init(path:)),
+                warnings: try warnings.map(LineWriter.init(path:))
             )
             try file.forEachLine({ number, line in run.add(line, number: number) }, release: { run.flush() })
             run.finish()
@@ -71,20 +79,29 @@ struct Match: AsyncParsableCommand {
 
 /// One run of the pipeline over lines of a file, in batches as a lane would get them.
 struct OfflineRun: ~Copyable {
-    private var pipeline = Pipeline()
+    private var pipeline: Pipeline
     private var batch = RecordBatch()
     private var out = OutputBatch()
     private let snapshot: Snapshot
     private let printsIDs: Bool
     private var rows = LineWriter(FileHandle.standardOutput)
     private var deadLetters: LineWriter?
+    private var warnings: LineWriter?
     private let topic: Int32
     private(set) var counts = OutcomeCounts()
 
-    init(snapshot: Snapshot, printsIDs: Bool, deadLetters: consuming LineWriter?) {
+    init(
+        snapshot: Snapshot,
+        printsIDs: Bool,
+        keepsIgnored: Bool,
+        deadLetters: consuming LineWriter?,
+        warnings: consuming LineWriter?
+    ) {
         self.snapshot = snapshot
         self.printsIDs = printsIDs
         self.deadLetters = deadLetters
+        self.warnings = warnings
+        pipeline = Pipeline(keepsIgnored: keepsIgnored)
         topic = batch.index(ofTopic: "file")
     }
 
@@ -98,6 +115,7 @@ struct OfflineRun: ~Copyable {
     mutating func finish() {
         rows.flush()
         deadLetters?.flush()
+        warnings?.flush()
     }
 
     /// What happened, in one line for a human.
@@ -110,6 +128,9 @@ struct OfflineRun: ~Copyable {
         counts.add(out.counts)
         printsIDs ? writeIDs() : writeRows()
         writeDeadLetters()
+        for record in out.records where record.destination == .warnings {
+            if let value = out.bytes(record.value) { warnings?.write(value) }
+        }
         batch.removeAll()
     }
 

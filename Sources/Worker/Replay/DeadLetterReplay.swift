@@ -80,7 +80,7 @@ public struct DeadLetterReplay: ~Copyable {
         self.shouldStop = shouldStop
         self.onLetter = onLetter
         self.onProgress = onProgress
-        retrial = Retrial(limits: worker.lane.limits)
+        retrial = Retrial(limits: worker.lane.limits, droppedTokens: worker.lane.droppedTokens)
         pace = ReplayPace(rate: configuration.rate)
         reader = try DeadLetterReader(
             worker.client,
@@ -99,7 +99,8 @@ public struct DeadLetterReplay: ~Copyable {
                 inputs: [],
                 tagged: worker.tagged,
                 matches: worker.matches,
-                deadLetters: worker.deadLetters
+                deadLetters: worker.deadLetters,
+                warnings: worker.warnings
             ),
             now: now,
             shouldStop: shouldStop,
