@@ -74,7 +74,7 @@ import Testing
         #expect(match["source"] as? String == "events_raw/3/12345")
         #expect(match["event_uuid"] as? String == "0190f3c1-8a52-7cc1-9f3e-2b0f6a1d4e77")
         #expect(match["timestamp"] as? String == "2025-09-01 10:00:02.513")
-        #expect(match["epoch"] as? Int == 3)
+        #expect(match["epoch"] as? Int == 4)
     }
 }
 

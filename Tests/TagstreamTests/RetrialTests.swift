@@ -20,7 +20,7 @@ private func letters(of record: OneRecord) throws -> [DeadLetter] {
         #expect(letter.headers.map(\.value) == [[0xFE], nil, []])
         #expect(letter.source == "events_raw/3/12345")
         #expect(letter.timestamp == record.timestamp)
-        #expect((letter.reason, letter.step, letter.epoch) == ("invalid_json", "decode", 3))
+        #expect((letter.reason, letter.step, letter.epoch) == ("invalid_json", "decode", 4))
         #expect(letter.obstacle == nil)
     }
 

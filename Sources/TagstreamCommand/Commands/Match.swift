@@ -37,8 +37,17 @@ struct Match: AsyncParsableCommand {
     @Option(help: "Write warnings to this file, one JSON object a line, as a worker would produce them.")
     var warnings: String?
 
+    @Option(help: "Ignore the events of this token, as the setting ignored.tokens does. Repeatable.")
+    var dropToken: [String] = []
+
     @Flag(help: "Write ignored events among the dead letters, with the reason ignored.")
     var keepIgnored = false
+
+    @Flag(
+        help:
+            "Lines are Kafka records, not events: {\"value\": TEXT, \"headers\": {NAME: TEXT}, \"timestamp\": MILLISECONDS}; base64 instead of value for other bytes."
+    )
+    var records = false
 
     @Flag(help: "Exit with 1 when an event became a dead letter.")
     var strict = false
@@ -52,11 +61,20 @@ struct Match: AsyncParsableCommand {
             var run = OfflineRun(
                 snapshot: snapshot,
                 printsIDs: ids,
-                keepsIgnored: keepIgnored,
+                pipeline: Pipeline(keepsIgnored: keepIgnored, droppedTokens: dropToken),
                 deadLetters: try deadLetters.map(LineWriter.init(path:)),
                 warnings: try warnings.map(LineWriter.init(path:))
             )
-            try file.forEachLine({ number, line in run.add(line, number: number) }, release: { run.flush() })
+            try file.forEachLine(
+                { number, line in
+                    if records {
+                        run.add(try RecordLine(line, number: number), number: number)
+                    } else {
+                        run.add(line, number: number)
+                    }
+                },
+                release: { run.flush() }
+            )
             run.finish()
             printError(run.summary)
             if strict, run.counts.deadLetters > 0 { throw ExitCode(Failure.Code.no.rawValue) }
@@ -87,13 +105,14 @@ struct OfflineRun: ~Copyable {
     private var rows = LineWriter(FileHandle.standardOutput)
     private var deadLetters: LineWriter?
     private var warnings: LineWriter?
+    private var lent = LentBytes()
     private let topic: Int32
     private(set) var counts = OutcomeCounts()
 
     init(
         snapshot: Snapshot,
         printsIDs: Bool,
-        keepsIgnored: Bool,
+        pipeline: consuming Pipeline,
         deadLetters: consuming LineWriter?,
         warnings: consuming LineWriter?
     ) {
@@ -101,7 +120,7 @@ struct OfflineRun: ~Copyable {
         self.printsIDs = printsIDs
         self.deadLetters = deadLetters
         self.warnings = warnings
-        pipeline = Pipeline(keepsIgnored: keepsIgnored)
+        self.pipeline = pipeline
         topic = batch.index(ofTopic: "file")
     }
 
@@ -109,6 +128,22 @@ struct OfflineRun: ~Copyable {
     mutating func add(_ line: UnsafeRawBufferPointer, number: Int) {
         // The offset is the line's number: a dead letter names it, and an event without a uuid gets a stable one.
         batch.append(topic: topic, partition: 0, offset: Int64(number - 1), timestamp: -1, key: nil, value: line)
+        if batch.records.count == 1000 { flush() }
+    }
+
+    /// Adds a record with its headers.
+    mutating func add(_ line: RecordLine, number: Int) {
+        batch.append(
+            topic: topic,
+            partition: 0,
+            offset: Int64(number - 1),
+            timestamp: line.timestamp,
+            key: nil,
+            value: line.value.map { lent.lend($0) }
+        )
+        for header in line.headers {
+            batch.appendHeader(name: lent.lend(header.name), value: header.value.map { lent.lend($0) })
+        }
         if batch.records.count == 1000 { flush() }
     }
 
@@ -132,6 +167,7 @@ struct OfflineRun: ~Copyable {
             if let value = out.bytes(record.value) { warnings?.write(value) }
         }
         batch.removeAll()
+        lent.removeAll()
     }
 
     private mutating func writeRows() {
