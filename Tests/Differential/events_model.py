@@ -432,11 +432,12 @@ def civil(found, month):
     """A date that the calendar does not have cannot be read; second 60 is the next minute's first."""
     year, day = int(found["y"]), int(found["d"])
     # Python has no year 0; the calendar repeats after 400 years, which have 146,097 days.
+    shift = 400 if year < 400 else 0
     try:
-        date = datetime(year + 400, month, day)
+        date = datetime(year + shift, month, day)
     except ValueError:
         return None
-    seconds = ((date - datetime(1970, 1, 1)).days - 146_097) * 86_400
+    seconds = ((date - datetime(1970, 1, 1)).days - (146_097 if shift else 0)) * 86_400
     if found["H"] is None:
         return seconds * 1_000_000
     hour, minute, second = int(found["H"]), int(found["M"]), int(found["S"] or 0)
