@@ -46,7 +46,6 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private let board: StatisticsBoard
     private let now: () -> Int64
     private let shouldStop: () -> Bool
-
     private var doors: Doors
     private var pipeline: Pipeline
     private var batch = RecordBatch()
