@@ -10,7 +10,8 @@ import Testing
         let levels = 1_000_000
         let deep = String(repeating: opening, count: levels / opening.utf8.count)
         for record in [
-            OneRecord(deep), flat(properties: #"{"a":"# + deep), envelope(properties: #"{"a":"# + String(deep.prefix(300_000))),
+            OneRecord(deep), flat(properties: #"{"a":"# + deep),
+            envelope(properties: #"{"a":"# + String(deep.prefix(300_000))),
         ] {
             let limits = EventLimits.roomy
             let outcome = process(record, limits: limits)
@@ -56,7 +57,9 @@ import Testing
 
     @Test func `nul_in_key`() {
         let outcome = process(
-            OneRecord(#"{"token":"phc_test","distinct_id":"u\u0000","event":"e\u0000","properties":{"k\u0000":"v\u0000","k":1}}"#)
+            OneRecord(
+                #"{"token":"phc_test","distinct_id":"u\u0000","event":"e\u0000","properties":{"k\u0000":"v\u0000","k":1}}"#
+            )
         )
         #expect(outcome.properties as NSDictionary == ["k\u{0}": "v\u{0}", "k": 1])
         #expect(outcome.row["distinct_id"] as? String == "u\u{FFFD}" && outcome.row["event"] as? String == "e\u{0}")
@@ -90,7 +93,9 @@ import Testing
         #expect(row.records[0].headers.map(\.name) == ["tagstream-source", "team_id", "event"])
         #expect(row.records[0].header("tagstream-source") == "events_raw/3/12345" && row.row["team_id"] as? Int == 1)
         let letter = process(refused).deadLetters.first
-        #expect(letter?.headers.count { $0.name == "dlq_reason" } == 1 && letter?.header("dlq_reason") == "invalid_json")
+        #expect(
+            letter?.headers.count { $0.name == "dlq_reason" } == 1 && letter?.header("dlq_reason") == "invalid_json"
+        )
         #expect(letter?.headers.contains { $0.name == "tagstream-source" } == false)
         // A header that Tagstream does not own is the client's, and means nothing.
         #expect(letter?.header("team_id") == "9")

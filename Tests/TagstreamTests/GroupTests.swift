@@ -24,7 +24,9 @@ import Testing
     }
 
     @Test func `win over what the client wrote there, and leave the other columns alone`() {
-        let found = properties(#"{"$group_0":"old","$group_1":"kept","$group_4":"kept","$groups":{"company":"new","team":null}}"#)
+        let found = properties(
+            #"{"$group_0":"old","$group_1":"kept","$group_4":"kept","$groups":{"company":"new","team":null}}"#
+        )
         #expect(
             found == [
                 "$group_0": "new", "$group_1": "kept", "$group_4": "kept",
@@ -43,7 +45,11 @@ import Testing
             properties(#"{"$groups":{"company":"a"},"$process_person_profile":false}"#)
                 == ["$groups": ["company": "a"], "$process_person_profile": false]
         )
-        #expect(process(flat(properties: #"{"$groups":{"company":"a"}}"#)).properties as NSDictionary == ["$groups": ["company": "a"]])
+        #expect(
+            process(flat(properties: #"{"$groups":{"company":"a"}}"#)).properties as NSDictionary == [
+                "$groups": ["company": "a"]
+            ]
+        )
     }
 
     @Test func `may have any name and value`() {
@@ -71,7 +77,9 @@ import Testing
 @Suite struct `What a client says of itself` {
     @Test func `does not make it verified`() {
         for verified in ["true", "false", #""yes""#, "{}"] {
-            #expect(process(flat(properties: #"{"$verified":\#(verified),"a":1}"#)).properties as NSDictionary == ["a": 1])
+            #expect(
+                process(flat(properties: #"{"$verified":\#(verified),"a":1}"#)).properties as NSDictionary == ["a": 1]
+            )
         }
     }
 }

@@ -131,7 +131,11 @@ let reasonRows: [ReasonRow] = [
     ReasonRow("invalid_anon_distinct_id", "validate", "$anon_distinct_id that is a number") {
         flat(properties: #"{"$anon_distinct_id":5}"#, event: #""$identify""#)
     },
-    ReasonRow("invalid_anon_distinct_id", "validate", "$anon_distinct_id that is an object, its key spelt with an escape") {
+    ReasonRow(
+        "invalid_anon_distinct_id",
+        "validate",
+        "$anon_distinct_id that is an object, its key spelt with an escape"
+    ) {
         flat(properties: #"{"\u0024anon_distinct_id":{}}"#, event: #""$identify""#)
     },
     ReasonRow("invalid_alias", "validate", "an alias that is a boolean") {

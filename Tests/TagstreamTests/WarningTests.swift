@@ -255,7 +255,9 @@ func version7(_ milliseconds: UInt64) -> String {
 
 @Suite struct `A UUIDv7` {
     @Test func `tells its time, and no other uuid does`() {
-        func time(_ text: String) -> Int64? { Array(text.utf8).withUnsafeBytes { UUIDText.version7Time($0.baseAddress!) } }
+        func time(_ text: String) -> Int64? {
+            Array(text.utf8).withUnsafeBytes { UUIDText.version7Time($0.baseAddress!) }
+        }
         for milliseconds: UInt64 in [0, 1, 0x0190_F3C1_8A52, 0xFFFF_FFFF_FFFF, 0x0123_4567_89AB, 0x9ABC_DEF0_1234] {
             #expect(time(version7(milliseconds)) == Int64(milliseconds))
         }

@@ -75,7 +75,8 @@ struct EventParts {
         case 11: if equals(name, "distinct_id") { distinctID.replace(by: value, counting: &duplicates) }
         case 14: if equals(name, "elements_chain") { elementsChain.replace(by: value, counting: &duplicates) }
         case 17: noteLong(name, value)
-        case 20: if equals(name, "historical_migration") { historicalMigration.replace(by: value, counting: &duplicates) }
+        case 20:
+            if equals(name, "historical_migration") { historicalMigration.replace(by: value, counting: &duplicates) }
         default: break  // an unknown field of the event itself has no place in the row; those of `properties` are kept
         }
     }

@@ -68,8 +68,11 @@ struct WarningDesk: ~Copyable {
             times = Array(repeating: 0, count: Self.slots)
         }
         var text = Array("\(team)/\(type.rawValue)/".utf8)
-        bench.scratch.removeAll()
-        text += bench.text(ofStringAt: Self.key(of: type, notes)).prefix(Self.keyBytes)
+        let key = Self.key(of: type, notes)
+        if key.isSet {
+            bench.scratch.removeAll()
+            text += bench.text(ofStringAt: key).prefix(Self.keyBytes)
+        }
         // A digest nobody can aim: a weak hash would let one team's events silence another's warnings.
         let digest = text.withUnsafeBytes { SHA1.first128Bits(of: $0).0 } | 1
         let slot = Int(digest >> 32) & (Self.slots - 1)

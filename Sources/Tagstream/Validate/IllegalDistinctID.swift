@@ -2,7 +2,8 @@
 enum IllegalDistinctID {
     /// Illegal however they are spelt.
     private static let words: [StaticString] = [
-        "anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email", "undefined", "true", "false",
+        "anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email", "undefined", "true",
+        "false",
     ]
     /// Illegal as they stand.
     private static let exactly: [StaticString] = ["[object Object]", "NaN", "None", "none", "null", "0"]
