@@ -52,6 +52,18 @@ import Testing
         )
     }
 
+    @Test func `are what actions are explained and tried with`() throws {
+        let text = #"{"id":1,"name":"a","steps":[{"properties":[{"key":"$group_0","value":"acme","operator":"exact"}]}]}"#
+        let action = try #require(ActionDefinition.reading(try JSONTree(parsing: Array(text.utf8))).definition)
+        let event = flat(properties: #"{"$groups":{"company":"acme"}}"#).value ?? []
+        var trial = Trial()
+        for isKnown in [false, true] {
+            if isKnown { trial.rules.groupTypes = ["company"] }
+            let ids = try event.withUnsafeBytes { try trial.match($0, with: ActionPlan.compile([action])) }
+            #expect(ids == (isKnown ? [1] : []))
+        }
+    }
+
     @Test func `may have any name and value`() {
         let found = properties(#"{"$groups":{"\u0063ompany":"q\"\\\u0001😀","team":{"a":["b"]}}}"#)
         #expect(found["$group_0"] as? String == "q\"\\\u{1}😀")

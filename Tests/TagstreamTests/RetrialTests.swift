@@ -157,6 +157,16 @@ private func letters(of record: OneRecord) throws -> [DeadLetter] {
         #expect(!verdict.isSettled && written.isEmpty)
     }
 
+    @Test func `warns of what it accepts and not of what fails again`() throws {
+        let fields = #","ip":"1","ip":"2""#
+        #expect(try tryAgain(letter(of: flat(fields))).written.map(\.0).contains(.warnings))
+        let identify = flat(properties: #"{"$anon_distinct_id":5}"#, event: #""$identify""#)
+        #expect(process(identify).warningTypes == ["invalid_anon_distinct_id"])
+        #expect(try tryAgain(letter(of: identify)).written.isEmpty)
+        let client = try tryAgain(letter(of: flat(event: #""$$client_ingestion_warning""#)))
+        #expect(client.verdict.isSettled && client.written.map(\.0) == [.warnings])
+    }
+
     @Test func `settles what is ignored now`() throws {
         let (verdict, written) = try tryAgain(letter(of: flat(event: #""$performance_event""#)))
         #expect(verdict == .ignored(reason: "performance_event"))

@@ -30,6 +30,9 @@ public struct Retrial: ~Copyable {
         pipeline = Pipeline(limits: limits, droppedTokens: droppedTokens)
     }
 
+    /// Forgets which warnings were written: for letters that are tried again, since the first time was never committed.
+    public mutating func forgetWarnings() { pipeline.forgetWarnings() }
+
     /// Tries a letter.
     ///
     /// - Parameters:

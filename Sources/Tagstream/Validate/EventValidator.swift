@@ -96,7 +96,12 @@ struct EventValidator {
     private static let mostDivergence: Int64 = 3 * 86_400_000
 
     /// Normalises an event without refusing anything: for ``Trial``.
-    func prepare(_ decoded: DecodedEvent, at now: Int64, on bench: inout Workbench) -> ValidEvent {
+    func prepare(
+        _ decoded: DecodedEvent,
+        at now: Int64,
+        under rules: EventRules,
+        on bench: inout Workbench
+    ) -> ValidEvent {
         var valid = ValidEvent(decoded: decoded, team: 0)
         var notes = EventNotes()
         times(of: &valid, RecordContext(timestamp: now), on: &bench, noting: &notes)
@@ -111,7 +116,7 @@ struct EventValidator {
         try? self.distinctID(of: &valid, on: &bench, noting: &notes)
         if valid.decoded.event.uuid.length > 0 { try? uuid(of: &valid, RecordContext(timestamp: now), on: &bench) }
         valid.kind = EventKind(bench.written(valid.decoded.event.name))
-        let normaliser = Normaliser(rules: EventRules(), elementLimit: limits.elements)
+        let normaliser = Normaliser(rules: rules, elementLimit: limits.elements)
         _ = normaliser.normalise(&valid, forcesPersonless: false, on: &bench, noting: &notes)
         return valid
     }

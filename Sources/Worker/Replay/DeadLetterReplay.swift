@@ -233,6 +233,7 @@ public struct DeadLetterReplay: ~Copyable {
                     // What became of the transaction is unknown: the next replay's producer settles that before it asks.
                     throw second.isFenced ? second : known?.error ?? error
                 }
+                retrial.forgetWarnings()
                 // The transaction may have failed before its delivery reports were served; the abort has served them.
                 let culprit = known ?? doors.failedRecord
                 if let culprit, culprit.error.isTooLarge, tooLarge.insert(culprit.label).inserted { continue }
