@@ -270,6 +270,18 @@ def duplicates(document, names=None):
     return sum(1 for name in document.doubles if names is None or name in names)
 
 
+def malformed(text, counts):
+    """A text that is not JSON; what the limits refuse may be found before that, also within its own texts."""
+    faults = counts.faults | {"invalid_json"}
+    if text.count("[") + text.count("{") > DEPTH - 2:
+        faults.add("limit_depth")
+    if text.count(":") > KEYS:
+        faults.add("limit_keys")
+    if len(text.encode("utf-8", "surrogatepass")) > KEY_BYTES:
+        faults |= {"limit_key_length", "limit_number"}
+    return Dead(*faults)
+
+
 def decode(value):
     if not value:
         raise Dead("empty_value")
@@ -284,7 +296,7 @@ def decode(value):
     try:
         outer = read(text, 1, counts)
     except Malformed:
-        raise Dead("invalid_json", *counts.faults) from None
+        raise malformed(text, counts) from None
     if not isinstance(outer, Object):
         raise Dead("invalid_json", *counts.faults)
     # Whether a text that does not count has to be JSON is nobody's business.
@@ -297,7 +309,7 @@ def decode(value):
         try:
             inner = read(outer["data"], 1, counts)
         except Malformed:
-            raise Dead("invalid_json", *counts.faults) from None
+            raise malformed(outer["data"], counts) from None
         if not isinstance(inner, Object):
             raise Dead("invalid_json", *counts.faults)
         event.fields = dict(inner)
