@@ -8,7 +8,7 @@ import Tagstream
 struct Main {
     static let usage = """
         usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | redos …]
-               TagstreamBenchmarks DIRECTORY repeat way|match|limit ACTIONS TIMES
+               TagstreamBenchmarks DIRECTORY repeat way|match|limit|link ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
@@ -91,6 +91,8 @@ struct Main {
         var sets = try sizes.map { ActionSet("\($0) actions", try ActionSet.trees("\(directory)/actions_\($0).json")) }
         sets.append(.unindexable(steps: 1000))
         sets.append(.unindexable(steps: 10_000))
+        sets.append(.patterns(100))
+        sets.append(.patterns(1000))
         let scan = MatchOnly(inputs, ActionPlan())
         let ways = sets.map { MatchOnly(inputs, $0.plan) }
         var variants = [Variant(name: "scan: decode and normalise, no actions", inputs, scan.run)]
@@ -130,6 +132,10 @@ struct Main {
         case "match":
             let set = ActionSet(actions, try ActionSet.trees("\(directory)/actions_\(actions).json"))
             run = MatchOnly(try Inputs("\(directory)/events.jsonl", limit: 2000), set.plan).run
+        case "link":
+            let trees = try ActionSet.trees("\(directory)/actions_\(actions).json")
+            let definitions = trees.compactMap { ActionDefinition.reading($0).definition }
+            run = { _ = ActionPlan.compile(definitions) }
         default:
             let inputs = try Inputs("\(directory)/generated/envelopes.ndjson", limit: 2000)
             let way = WholeWay(inputs, try generated(directory, actions).snapshot)

@@ -66,6 +66,22 @@ struct ActionSet {
         }
         return ActionSet("nothing indexable, \(steps) steps", trees)
     }
+
+    /// Patterns on the URL in which no four letters have to occur: the index files none of them.
+    static func patterns(_ count: Int) -> ActionSet {
+        let trees = (0..<count).map { number -> JSONTree in
+            let letters = String(UnicodeScalar(UInt8(0x61 + number % 26)))
+            let pattern = "^[a-z]+://[^/]+/\(letters)[a-z]+/[a-z]+-\\d{1,\(number / 26 % 9 + 1)}(/\(number))?$"
+            let step = JSONTree.object([
+                .init(key: "event", value: .string("$pageview")), .init(key: "url", value: .string(pattern)),
+                .init(key: "url_matching", value: .string("regex")),
+            ])
+            return .object([
+                .init(key: "id", value: .number(Int64(number + 1))), .init(key: "steps", value: .array([step])),
+            ])
+        }
+        return ActionSet("patterns without a literal, \(count)", trees)
+    }
 }
 
 /// Matching alone, on events in the stored form: decode, normalise, match; nothing is written.

@@ -1,11 +1,13 @@
 #include "CRE2.h"
 
 #include <re2/re2.h>
+#include <re2/set.h>
 #include <string.h>
 
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -55,13 +57,16 @@ bool Match(const re2::RE2 &pattern, const re2::StringPiece &text) {
     return pattern.Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
 
+// While it lives, the searches of this thread are limited.
+struct Scope {
+    explicit Scope(Watch *of_search) { watch = of_search; }
+    ~Scope() { watch = nullptr; }
+};
+
 // The same as Match, but 0 or 1, and -1 when the search was given up. Takes what it refilled from the allowance.
 int MatchWatched(const re2::RE2 &pattern, const re2::StringPiece &text, int *refills) {
     Watch allowed{*refills};
-    struct Scope {
-        explicit Scope(Watch *of_search) { watch = of_search; }
-        ~Scope() { watch = nullptr; }
-    } scope(&allowed);
+    Scope scope(&allowed);
     int found;
     try {
         found = Match(pattern, text) ? 1 : 0;
@@ -148,6 +153,48 @@ int tagstream_re2_search(const tagstream_re2 *pattern, const void *text, size_t 
         int found = MatchWatched(pattern->pattern, subject, &left);
         *refills -= allowed - left;
         return found;
+    } catch (...) {
+        return -1;
+    }
+}
+
+struct tagstream_re2_set {
+    re2::RE2::Set set;
+    explicit tagstream_re2_set(int64_t max_mem) : set(OptionsFor(max_mem), re2::RE2::UNANCHORED) {}
+};
+
+tagstream_re2_set *tagstream_re2_set_create(const tagstream_re2 *const *patterns, size_t count, int64_t max_mem) {
+    try {
+        auto set = std::make_unique<tagstream_re2_set>(max_mem);
+        for (size_t index = 0; index < count; ++index) {
+            if (set->set.Add(patterns[index]->pattern.pattern(), nullptr) != static_cast<int>(index)) return nullptr;
+        }
+        if (!set->set.Compile()) return nullptr;
+        // A set whose automaton has no room is known by its first search.
+        std::vector<int32_t> found(count);
+        return tagstream_re2_set_search(set.get(), "x y", 3, found.data()) < 0 ? nullptr : set.release();
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+void tagstream_re2_set_destroy(tagstream_re2_set *set) { delete set; }
+
+ptrdiff_t tagstream_re2_set_search(const tagstream_re2_set *set, const void *text, size_t length, int32_t *found) {
+    // Kept, so that a search allocates no list of its own.
+    thread_local std::vector<int> matching;
+    try {
+        re2::StringPiece subject(static_cast<const char *>(text), length);
+        Watch allowed{1};
+        Scope scope(&allowed);
+        re2::RE2::Set::ErrorInfo error;
+        // Most texts contain none, and to know that RE2 allocates nothing.
+        if (!set->set.Match(subject, nullptr, &error)) {
+            return error.kind == re2::RE2::Set::kNoError ? 0 : -1;
+        }
+        if (!set->set.Match(subject, &matching, &error)) return -1;
+        for (size_t index = 0; index < matching.size(); ++index) found[index] = matching[index];
+        return static_cast<ptrdiff_t>(matching.size());
     } catch (...) {
         return -1;
     }

@@ -91,16 +91,19 @@ public enum CataloguePublisher {
     }
 
     /// Publishes entries.
+    ///
+    /// - Parameter transactionalID: who publishes; nil for people, of whom the last one wins.
     public static func publish(
         _ entries: [Entry],
         to topic: String,
         _ configuration: ClientConfiguration,
+        transactionalID: String? = nil,
         notices: @escaping NoticeHandler = { _ in }
     ) throws {
         guard !entries.isEmpty else { return }
         var producer = try TransactionalProducer(
             configuration,
-            TransactionalProducer.Options(transactionalID: "tagstream-apply-\(topic)"),
+            TransactionalProducer.Options(transactionalID: transactionalID ?? "tagstream-apply-\(topic)"),
             notices: notices
         )
         try producer.initTransactions(timeout: 30_000)

@@ -183,6 +183,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             }
             out.removeAll()
             pipeline.process(batch, under: snapshot, into: &out)
+            statistics.failingActions = pipeline.failures.failures
             try doors.produce(out, of: batch, firstLabel: firstLabel)
             transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
             pending.add(out.counts)
@@ -371,7 +372,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     ///
     /// - Returns: a rebalance that came while waiting.
     private mutating func waitForEpoch(of committed: [TopicPartition: CommittedOffset]) throws -> Rebalance? {
-        let needed = committed.values.compactMap { Self.epoch(in: $0.metadata) }.max() ?? 0
+        let needed = committed.values.compactMap(\.epoch).max() ?? 0
         let deadline = now() + configuration.epochPatience
         while snapshots.current.epoch < needed, !shouldStop() {
             guard now() < deadline else {
@@ -392,9 +393,5 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         ledger.revoke(partitions)
         ended.subtract(partitions)
         isAssigned = false
-    }
-
-    private static func epoch(in metadata: String) -> Int64? {
-        metadata.hasPrefix("epoch=") ? Int64(metadata.dropFirst(6)) : nil
     }
 }

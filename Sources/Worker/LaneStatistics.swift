@@ -13,6 +13,8 @@ public struct LaneStatistics: Sendable {
     public var committed = OutcomeCounts()
     /// Matches of committed transactions, by the action's id.
     public var matchesByAction: [Int64: Int] = [:]
+    /// How often actions could not be evaluated, those of work that was aborted and done again counted twice.
+    public var failingActions: [ActionVersion: ActionFailures] = [:]
     /// Committed transactions.
     public var commits = 0
     /// Aborted transactions.
@@ -37,6 +39,9 @@ public struct LaneStatistics: Sendable {
         bytesRead += other.bytesRead
         committed.add(other.committed)
         matchesByAction.merge(other.matchesByAction, uniquingKeysWith: +)
+        failingActions.merge(other.failingActions) { one, two in
+            ActionFailures(failed: one.failed + two.failed, candidates: one.candidates + two.candidates)
+        }
         commits += other.commits
         aborts += other.aborts
         recoveries += other.recoveries

@@ -56,15 +56,11 @@ public final class Worker: Service {
                 for lane in 0..<configuration.lanes {
                     group.addTask { await self.onThread("lane \(lane)") { try self.runLane(lane, snapshots) } }
                 }
-                if case .topic = configuration.catalogue {
-                    // Ends with the lanes: it is cancelled through `isStopping`, which the last lane sets.
-                    let follower = Task { await self.onThread("catalogue") { try self.follow(snapshots) } }
-                    await group.waitForAll()
-                    stop()
-                    await follower.value
-                } else {
-                    await group.waitForAll()
-                }
+                // Ends with the lanes: it is cancelled through `isStopping`, which is set when the last lane has ended.
+                let follower = Task { await self.onThread("catalogue") { try self.follow(snapshots) } }
+                await group.waitForAll()
+                stop()
+                await follower.value
             }
         } onGracefulShutdown: {
             self.logger.info("worker drains")
@@ -151,10 +147,19 @@ public final class Worker: Service {
     }
 
     private func follow(_ snapshots: SnapshotBoard) throws {
+        var failing = FailingActions()
+        guard case .topic(let topic) = configuration.catalogue else {
+            while !isStopping.load(ordering: .relaxed) {
+                Thread.sleep(forTimeInterval: 0.05)
+                quarantine(&failing, in: nil, topic: "")
+            }
+            return
+        }
         var reader = try catalogueReader()
         _ = try reader.readToEnd { self.isStopping.load(ordering: .relaxed) }
         publish(&reader, snapshots)
         while !isStopping.load(ordering: .relaxed) {
+            quarantine(&failing, in: reader.catalogue, topic: topic)
             do {
                 let (changes, _) = try reader.read(timeout: 200)
                 guard !changes.isEmpty else { continue }
@@ -167,6 +172,36 @@ public final class Worker: Service {
             }
         }
         reader.close()
+    }
+
+    /// Says which actions fail, and takes those out of force that fail too often, by an entry of the catalogue.
+    private func quarantine(_ failing: inout FailingActions, in catalogue: Catalogue?, topic: String) {
+        let due = failing.due(statistics.failingActions, in: catalogue, at: MonotonicClock.milliseconds())
+        for (action, failures) in due.reports {
+            logger.warning(
+                "an action could not be evaluated",
+                metadata: [
+                    "team.id": "\(action.team)", "action.id": "\(action.id)", "action.version": "\(action.version)",
+                    "failed": "\(failures.failed)", "candidates": "\(failures.candidates)",
+                ]
+            )
+        }
+        guard !due.stops.isEmpty else { return }
+        do {
+            try CataloguePublisher.publish(
+                due.stops.map { .init($0.key, $0.json.jsonText) },
+                to: topic,
+                configuration.client,
+                transactionalID: "\(configuration.application)-quarantine-\(configuration.slot)",
+                notices: notices("quarantine")
+            )
+        } catch {
+            // Tagging goes on, and so does the attempt, once a minute.
+            logger.error(
+                "actions that fail could not be quarantined: may this worker write to the catalogue's topic?",
+                metadata: ["kafka.topic": "\(topic)", "error": "\(error)"]
+            )
+        }
     }
 
     private func publish(_ reader: inout CatalogueReader, _ snapshots: SnapshotBoard) {

@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 from contracts import FOLDER, NAMES, ContractViolation, headers_object, schema, validate_stream, violations
 
 EXPECTED = [
-    "action_match", "catalogue_action", "catalogue_team", "dead_letter_headers", "ingestion_warning", "raw_record",
-    "tagged_event",
+    "action_match", "catalogue_action", "catalogue_quarantine", "catalogue_team", "dead_letter_headers", "ingestion_warning",
+    "raw_record", "tagged_event",
 ]  # fmt: skip
 MISSING = object()
 
@@ -81,6 +81,8 @@ WRONG = [
     ("catalogue_team", 0, "id", "2", "$.id"),
     ("catalogue_team", 0, "api_token", "", "$.api_token"),
     ("catalogue_team", 0, "api_token", "x" * 201, "$.api_token"),
+    ("catalogue_quarantine", 0, "failed", 9, "$.failed"),
+    ("catalogue_quarantine", 0, "entry", -1, "$.entry"),
     ("catalogue_action", 0, "id", "7", "$.id"),
     ("catalogue_action", 0, "steps", MISSING, "$"),
     ("catalogue_action", 0, "steps", [], "$"),
@@ -166,5 +168,7 @@ def test_headers_become_one_object():
 def test_keys_of_the_catalogue():
     team, action = (schema(name)["$defs"]["key"] for name in ("catalogue_team", "catalogue_action"))
     assert violations("team/2", team) == [] == violations("action/2/7", action)
-    for wrong in ("team/", "team/0", "team/2/7", "action/2", "team/x", " team/2"):
-        assert violations(wrong, team) and violations(wrong, action), wrong
+    quarantine = schema("catalogue_quarantine")["$defs"]["key"]
+    assert violations("quarantine/2/7", quarantine) == []
+    for wrong in ("team/", "team/0", "team/2/7", "action/2", "team/x", " team/2", "quarantine/2"):
+        assert violations(wrong, team) and violations(wrong, action) and violations(wrong, quarantine), wrong

@@ -106,6 +106,17 @@ func process(
     droppedTokens: [String] = [],
     under snapshot: Snapshot = testSnapshot
 ) -> (counts: OutcomeCounts, outcomes: [[Outcome.Written]]) {
+    var pipeline = Pipeline(limits: limits, keepsIgnored: keepsIgnored, droppedTokens: droppedTokens)
+    return process(records, by: &pipeline, under: snapshot)
+}
+
+/// The same with a pipeline that goes on afterwards.
+@discardableResult
+func process(
+    _ records: [OneRecord],
+    by pipeline: inout Pipeline,
+    under snapshot: Snapshot = testSnapshot
+) -> (counts: OutcomeCounts, outcomes: [[Outcome.Written]]) {
     var lent: [UnsafeMutableRawBufferPointer] = []
     defer { for block in lent { block.deallocate() } }
     func lend(_ bytes: [UInt8]?) -> UnsafeRawBufferPointer? {
@@ -134,7 +145,6 @@ func process(
         kept.isTooLargeForOutput = records.contains { $0.isTooLargeForOutput && $0.offset == kept.offset }
         return true
     }
-    var pipeline = Pipeline(limits: limits, keepsIgnored: keepsIgnored, droppedTokens: droppedTokens)
     var out = OutputBatch(capacity: 1 << 10)
     pipeline.process(batch, under: snapshot, into: &out)
     var outcomes = [[Outcome.Written]](repeating: [], count: records.count)

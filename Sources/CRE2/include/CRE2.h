@@ -47,6 +47,23 @@ int tagstream_re2_size(const tagstream_re2 *pattern);
 /// cache has room.
 int tagstream_re2_search(const tagstream_re2 *pattern, const void *text, size_t length, int32_t *refills);
 
+/// Patterns that are searched for together, in one pass over the text.
+typedef struct tagstream_re2_set tagstream_re2_set;
+
+/// Compiles patterns that compiled one by one into a set, within a budget of `max_mem` bytes for the program and its automaton.
+///
+/// Null when they do not fit together, or memory is exhausted.
+tagstream_re2_set *tagstream_re2_set_create(const tagstream_re2 *const *patterns, size_t count, int64_t max_mem);
+
+/// Destroys a set; nobody may be matching it.
+void tagstream_re2_set_destroy(tagstream_re2_set *set);
+
+/// How many of the patterns occur in the text; their places in the list are written to `found`, which has room for all of them.
+///
+/// -1 when the search was given up, because the text filled the automaton's cache twice, or memory is exhausted: then each pattern
+/// has to be asked by itself. Allocates while patterns are found, and not where none is.
+ptrdiff_t tagstream_re2_set_search(const tagstream_re2_set *set, const void *text, size_t length, int32_t *found);
+
 /// Where `needle` first occurs in `text`, as an offset; -1 where it does not. Linear time (two-way search).
 ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, size_t needle_length);
 

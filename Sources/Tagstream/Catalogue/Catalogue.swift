@@ -46,6 +46,8 @@ public struct Catalogue: Sendable {
     private var tokens: [[UInt8]: Int64] = [:]
     /// Teams whose last entry claims another's token, by id.
     private var waiting: [Int64: (team: TeamDefinition, offset: Int64)] = [:]
+    /// Versions of actions that were taken out of force for failing too often, with the offset of the entry that says so.
+    private var stops: [Int64: [Int64: (stop: ActionStop, offset: Int64)]] = [:]
     /// What entries did to other keys, until it is asked for.
     private var consequences: [Change] = []
     /// Plans of the last snapshot, to reuse what did not change.
@@ -76,11 +78,9 @@ public struct Catalogue: Sendable {
         epoch = max(epoch, offset + 1)
         let text = String(decoding: key ?? [], as: UTF8.self)
         guard let entry = CatalogueKey(text) else {
-            return quarantine(
-                text,
-                offset,
-                ["the record key is \"\(Printable.shortened(text, to: 100))\", expected team/ID or action/TEAM/ID"]
-            )
+            let found = Printable.shortened(text, to: 100)
+            let expected = "expected team/ID, action/TEAM/ID or quarantine/TEAM/ID"
+            return quarantine(text, offset, ["the record key is \"\(found)\", \(expected)"])
         }
         guard let value, !value.isEmpty else {
             quarantined[text] = nil
@@ -96,6 +96,7 @@ public struct Catalogue: Sendable {
         switch entry {
         case .team(let id): return put(team: id, tree, at: offset)
         case .action(let team, let id): return put(action: id, of: team, tree, at: offset)
+        case .quarantine(let team, let id): return put(stopOf: id, of: team, tree, at: offset)
         }
     }
 
@@ -149,7 +150,7 @@ public struct Catalogue: Sendable {
 
     private mutating func plan(of team: Int64) -> ActionPlan {
         if let plan = plans[team], !stale.contains(team) { return plan }
-        let plan = ActionPlan.compile(definitions(of: team))
+        let plan = ActionPlan.compile(definitions(of: team), reusing: plans[team])
         plans[team] = plan
         return plan
     }
@@ -220,6 +221,39 @@ public struct Catalogue: Sendable {
         settle(changed, of: team, because: action.id)
     }
 
+    private mutating func put(stopOf id: Int64, of team: Int64, _ tree: JSONTree, at offset: Int64) -> Change {
+        let key = CatalogueKey.quarantine(team: team, id: id)
+        do {
+            let stop = try ActionStop(tree, team: team, id: id)
+            quarantined[key.description] = nil
+            stops[team, default: [:]][id] = (stop, offset)
+        } catch {
+            return quarantine(key.description, offset, [error.description])
+        }
+        settle([id], of: team, because: id)
+        let listed = quarantined[CatalogueKey.action(team: team, id: id).description]
+        return listed.flatMap { $0.offset == offset ? .quarantined($0) : nil } ?? .changed(key)
+    }
+
+    /// The offset of an action's entry, where this version of it is in force.
+    public func entry(ofAction id: Int64, team: Int64, version: Int64) -> Int64? {
+        guard actions[team]?[id]?.version == version, let entry = budgets[team]?.entries[id],
+            entry.definition?.version == version
+        else { return nil }
+        return entry.offset
+    }
+
+    /// An action's last entry that can be read, in force or not, with its version; nil after a deletion.
+    public func lastEntry(ofAction id: Int64, team: Int64) -> (version: Int64, source: JSONTree)? {
+        budgets[team]?.entries[id].map { ($0.source["version"]?.integer ?? 1, $0.source) }
+    }
+
+    /// Whether an entry says that an action fails too often, be it of this version or an earlier one.
+    public func isStopped(action id: Int64, team: Int64) -> Bool { stops[team]?[id] != nil }
+
+    /// What an action costs its team, whether it is in force or quarantined for failing.
+    func cost(ofAction id: Int64, team: Int64) -> Int { budgets[team]?.entries[id]?.inForce?.cost ?? 0 }
+
     /// Takes over what a team's budget decided.
     private mutating func settle(_ changed: [Int64], of team: Int64, because cause: Int64? = nil) {
         guard !changed.isEmpty else { return }
@@ -227,9 +261,14 @@ public struct Catalogue: Sendable {
         for id in changed {
             let key = CatalogueKey.action(team: team, id: id)
             let entry = budgets[team]?.entries[id]
-            actions[team, default: [:]][id] = entry?.inForce
+            let stop = stops[team]?[id].flatMap { $0.stop.entry == entry?.offset ? $0 : nil }
+            actions[team, default: [:]][id] = stop == nil ? entry?.inForce : nil
             guard let entry else { continue }
             let listed = quarantined[key.description]
+            if let stop {
+                if listed?.offset ?? 0 <= stop.offset { quarantine(key.description, stop.offset, [stop.stop.reason]) }
+                continue
+            }
             // An entry behind this one that cannot be used at all stays listed.
             if let listed, listed.offset > entry.offset { continue }
             guard entry.isOver else {
@@ -259,9 +298,15 @@ public struct Catalogue: Sendable {
         case .action(let team, let id):
             deleted[team]?[id] = nil
             if let changed = budgets[team]?.remove(id) { settle(changed, of: team, because: id) }
+        case .quarantine(let team, let id):
+            guard let old = stops[team]?.removeValue(forKey: id) else { return }
+            let action = CatalogueKey.action(team: team, id: id)
+            if quarantined[action.description]?.offset == old.offset { quarantined[action.description] = nil }
+            settle([id], of: team)
         }
     }
 
+    @discardableResult
     private mutating func quarantine(_ key: String, _ offset: Int64, _ reasons: [String]) -> Change {
         let entry = Quarantined(key: key, offset: offset, reasons: reasons.map(Printable.text))
         quarantined[key] = entry

@@ -79,6 +79,8 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
     case team(Int64)
     /// `action/2/7`: action 7 of team 2
     case action(team: Int64, id: Int64)
+    /// `quarantine/2/7`: a version of action 7 of team 2 that fails too often, see ``ActionStop``
+    case quarantine(team: Int64, id: Int64)
 
     /// Reads a record key; nil for any other text, also for another spelling of a number, such as `team/02`: the topic is compacted
     /// by the key's bytes, so one thing must not have two keys.
@@ -92,6 +94,9 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
         case ("action", 2):
             guard let team = numbers[0], let id = numbers[1] else { return nil }
             self = .action(team: team, id: id)
+        case ("quarantine", 2):
+            guard let team = numbers[0], let id = numbers[1] else { return nil }
+            self = .quarantine(team: team, id: id)
         default: return nil
         }
         guard description.utf8.elementsEqual(text.utf8) else { return nil }
@@ -102,6 +107,7 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .team(let id): "team/\(id)"
         case .action(let team, let id): "action/\(team)/\(id)"
+        case .quarantine(let team, let id): "quarantine/\(team)/\(id)"
         }
     }
 }

@@ -19,7 +19,7 @@ public enum QuotaCheck {
             left[team] = (quotas[team] ?? present.quota(ofTeam: team)) - present.cost(ofTeam: team)
         }
         // What is replaced or deleted makes room first: all of a call is published in one transaction.
-        for (team, action) in actions { left[team]! += present.actions[team]?[action.id]?.cost ?? 0 }
+        for (team, action) in actions { left[team]! += present.cost(ofAction: action.id, team: team) }
         var refusals: [(team: Int64, refusal: Refusal)] = []
         for (team, action) in actions where !action.isDeleted {
             let room = left[team]!

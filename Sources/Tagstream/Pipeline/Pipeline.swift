@@ -15,6 +15,8 @@ public struct Pipeline: ~Copyable {
     private var matcher = Matcher()
     private var actions = MatchedActions()
     private var elementsColumn = ElementsColumn()
+    /// The actions that could not be evaluated, and how often.
+    public private(set) var failures = FailureWatch()
 
     /// Makes a pipeline with its own memory.
     ///
@@ -67,12 +69,18 @@ public struct Pipeline: ~Copyable {
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
+            if actions.failedCount > 0 || !failures.isIdle { countFailures(snapshot.teams[event.team]) }
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
             }
             try encode(event, from: record, at: index, under: snapshot, into: &out)
             out.counts.duplicateKeys &+= decoded.duplicateKeys
         }
+    }
+
+    @inline(never)
+    private mutating func countFailures(_ team: Team) {
+        failures.count(actions, of: team.plan, team: team.id) { matcher.evaluator.isRemembered($0) }
     }
 
     // MARK: The back door

@@ -83,6 +83,16 @@ public struct Trial: ~Copyable {
         return explanations
     }
 
+    /// The same by one explainer that was made before: an action that is compiled once explains many events.
+    mutating func explain(
+        _ text: UnsafeRawBufferPointer,
+        by explainer: borrowing Explainer,
+        now: Int64 = -1
+    ) throws(EventUnreadable) -> Explanation {
+        let event = try prepare(text, now: now)
+        return explainer.explain(event, on: bench, with: &explaining)
+    }
+
     /// Decodes and normalises an event as the worker does; it lies on the bench until the next.
     mutating func prepare(_ text: UnsafeRawBufferPointer, now: Int64) throws(EventUnreadable) -> Event {
         let decoded: DecodedEvent

@@ -150,7 +150,7 @@ struct Apply: AsyncParsableCommand {
         }
         for (team, action) in definitions.actions {
             let key = CatalogueKey.action(team: team, id: action.id)
-            let old = present.actions[team]?[action.id]
+            let old = present.lastEntry(ofAction: action.id, team: team)
             // What is in force may be what the file says, and the topic's last entry still something else.
             let isQuarantined = present.quarantined[key.description] != nil
             if action.isDeleted {

@@ -7,7 +7,7 @@ import Worker
 struct Delete: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete actions or teams from the catalogue.",
-        subcommands: [Action.self, Team.self]
+        subcommands: [Action.self, Team.self, Quarantine.self]
     )
 
     /// `tagstream delete action TEAM/ID…`.
@@ -38,6 +38,41 @@ struct Delete: ParsableCommand {
                         throw Failure(.usage, "\"\(text)\" is no action, expected TEAM/ID such as 2/7")
                     }
                     return CatalogueKey.action(team: team, id: id)
+                }
+                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
+            }
+        }
+    }
+
+    /// `tagstream delete quarantine TEAM/ID…`.
+    struct Quarantine: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put actions back into force that were quarantined for failing too often.",
+            discussion: """
+                A worker quarantines an action that it could not evaluate for more than 1 % of the events its patterns were searched \
+                for in. Publishing the action again does the same as this.
+
+                  tagstream delete quarantine 2/7 --brokers localhost:9092
+
+                Exit codes: 0 deleted; 1 there is no such quarantine, and nothing was deleted; 2 wrong use; 3 Kafka cannot be used.
+                """
+        )
+
+        @OptionGroup var cluster: ClusterOptions
+
+        @Argument(help: "TEAM/ID of each action.")
+        var actions: [String]
+
+        @Flag(help: "Only say what would be deleted.")
+        var dryRun = false
+
+        func run() async throws {
+            try await reportingFailures {
+                let keys = try actions.map { text in
+                    guard let key = CatalogueKey("quarantine/\(text)") else {
+                        throw Failure(.usage, "\"\(text)\" is no action, expected TEAM/ID such as 2/7")
+                    }
+                    return key
                 }
                 try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
             }
@@ -100,6 +135,7 @@ struct Delete: ParsableCommand {
         case .team(let id): return present.teams[id] != nil
         case .action(let team, let id):
             return present.actions[team]?[id] != nil || present.deleted[team]?[id] != nil
+        case .quarantine(let team, let id): return present.isStopped(action: id, team: team)
         }
     }
 

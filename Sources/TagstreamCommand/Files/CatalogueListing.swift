@@ -171,7 +171,7 @@ struct CatalogueListing {
                         )
                     )
                 }
-            case nil:
+            case .quarantine?, nil:
                 actions.append(
                     ActionRow(key: entry.key, name: "", state: .quarantined, isInForce: false, reasons: entry.reasons)
                 )

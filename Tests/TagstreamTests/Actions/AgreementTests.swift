@@ -3,12 +3,28 @@ import Testing
 
 @testable import Tagstream
 
-@Suite("The index and the linear evaluator")
+@Suite("The index, the linear evaluator and the explanation")
 struct AgreementTests {
     /// Pairs of an action and an event that one run compares; TAGSTREAM_RANDOM_PAIRS sets another number.
     static let pairs = ProcessInfo.processInfo.environment["TAGSTREAM_RANDOM_PAIRS"].flatMap(Int.init) ?? 120_000
     /// Where the random numbers begin; TAGSTREAM_SEED replays a run.
     static let seed = ProcessInfo.processInfo.environment["TAGSTREAM_SEED"].flatMap(UInt64.init) ?? 20_261_124
+
+    /// An explainer that an array can hold.
+    private final class Held {
+        let explainer: Explainer
+        init(_ explainer: consuming Explainer) { self.explainer = explainer }
+    }
+
+    private func explain(
+        _ explainers: [Held],
+        _ event: UnsafeRawBufferPointer,
+        _ trial: inout Trial
+    ) throws -> [Verdict] {
+        var verdicts: [Verdict] = []
+        for held in explainers { verdicts.append(try trial.explain(event, by: held.explainer).verdict) }
+        return verdicts
+    }
 
     @Test("agree on random actions and events")
     func agree() throws {
@@ -28,18 +44,26 @@ struct AgreementTests {
                 }
             }
             let plan = ActionPlan.compile(actions)
+            let explainers = actions.map { Held(Explainer($0)) }
             for _ in 0..<eventsPerPlan {
                 let event = random.event()
-                let (indexed, linear) = try event.withUnsafeBytes {
-                    (try trial.match($0, with: plan), try trial.matchLinearly($0, with: plan))
+                let (indexed, linear, verdicts) = try event.withUnsafeBytes {
+                    (
+                        try trial.match($0, with: plan), try trial.matchLinearly($0, with: plan),
+                        try explain(explainers, $0, &trial)
+                    )
                 }
+                let explained = zip(actions, verdicts).filter { $1 == .yes }.map(\.0.id)
                 compared += actions.count
                 matched += indexed.count
-                if indexed != linear {
-                    let only = Set(indexed).symmetricDifference(linear).min()!
+                if indexed != linear || explained != linear || verdicts.contains(.error) {
+                    let differing = Set(indexed).symmetricDifference(linear)
+                        .union(Set(explained).symmetricDifference(linear))
+                    let only = differing.min() ?? actions[0].id
                     Issue.record(
                         """
-                        seed \(Self.seed &+ round): the index gives \(indexed), the linear evaluator \(linear)
+                        seed \(Self.seed &+ round): the index gives \(indexed), the linear evaluator \(linear), the
+                        explanation \(explained)
                         action: \(actions.first { $0.id == only }!.source.jsonText)
                         event: \(String(decoding: event, as: UTF8.self))
                         """

@@ -28,6 +28,14 @@ struct CatalogueLog {
         return put("action/\(team)/\(id)", #"{"id": \#(id), "version": \#(version), "steps": [\#(step)]}"#)
     }
 
+    /// A worker's entry that takes the action's entry at an offset out of force.
+    @discardableResult
+    mutating func stop(_ id: Int64, entry: Int64, version: Int64 = 1, team: Int64 = 2) -> Catalogue.Change {
+        let failures = ActionFailures(failed: 12, candidates: 400)
+        let stop = ActionStop(team: team, id: id, version: version, entry: entry, failures: failures)
+        return put(stop.key.description, stop.json.jsonText)
+    }
+
     /// What is in force: `id@version`.
     func inForce(_ team: Int64 = 2) -> [String] {
         (catalogue.actions[team] ?? [:]).values.sorted { $0.id < $1.id }.map { "\($0.id)@\($0.version)" }

@@ -22,9 +22,27 @@ extension Evaluator {
     mutating func remembered(_ index: Int32, _ tables: PlanTables) -> Outcome {
         let known = memo[Int(index)]
         if known >> 2 == epoch { return Outcome(rawValue: UInt8(truncatingIfNeeded: known & 3)).unsafelyUnwrapped }
+        return evaluateFirst(index, tables)
+    }
+
+    /// Evaluates a condition that nobody has asked for yet, with its set's others where it is in one.
+    @inline(never)
+    private mutating func evaluateFirst(_ index: Int32, _ tables: PlanTables) -> Outcome {
+        let set = tables.conditions.base[Int(index)].set
+        if set >= 0, rememberSet(set, tables) {
+            return Outcome(rawValue: UInt8(truncatingIfNeeded: memo[Int(index)] & 3)).unsafelyUnwrapped
+        }
         evaluated &+= 1
         let outcome = evaluate(index, tables)
-        memo[Int(index)] = epoch << 2 | UInt32(outcome.rawValue)
+        remember(index, outcome)
         return outcome
+    }
+
+    /// Whether a condition has been evaluated for this event.
+    func isRemembered(_ index: Int32) -> Bool { memo[Int(index)] >> 2 == epoch }
+
+    @inline(__always)
+    mutating func remember(_ index: Int32, _ outcome: Outcome) {
+        memo[Int(index)] = epoch << 2 | UInt32(outcome.rawValue)
     }
 }

@@ -40,6 +40,8 @@ struct Evaluator: ~Copyable {
     var arena = ByteArena(capacity: 1 << 14)
     var slots = Column<Subject>(capacity: 256)
     var memo = Column<UInt32>(capacity: 1024)
+    /// Which patterns of a set the last search found.
+    var foundInSet = Column<Int32>(capacity: 128)
     var table = ElementTable()
     private var elementsEpoch: UInt32 = 0
     /// How often the event's searches may still empty the cache of an automaton: see ``Pattern/refillsPerEvent``.

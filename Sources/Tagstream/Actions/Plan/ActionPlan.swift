@@ -23,7 +23,7 @@
 // and a candidate too many costs nanoseconds. A step that is missing would be an error, and a test compares both ways.
 //
 // What it cannot do is file a pattern without a mandatory literal, a negation or a comparison: such steps wait for their event's
-// name, and each of their distinct conditions is evaluated. (RE2 can search for a set of patterns at once; it is not used here.)
+// name, and each of their distinct conditions is evaluated. Patterns among them are searched for together (`PatternSet`).
 //
 // Linking a plan only lays out what was compiled with the definitions (`FlatParts`); changing one action compiles that action.
 
@@ -59,16 +59,22 @@ public final class ActionPlan: @unchecked Sendable {
     private let ids: Frozen<Int64>
     private let fragments: Frozen<UInt8>
     private let fragmentEnds: Frozen<Int32>
+    /// Owns what the tables point to; the patterns are the definitions'.
+    private let sets: [PatternSet]
 
     /// A plan without actions.
-    public convenience init() { self.init([]) }
+    public convenience init() { self.init([], []) }
 
     /// Compiles actions; of two with one id the later counts.
     ///
     /// - Complexity: about 1 µs for each step. The definitions bring their conditions compiled.
-    public static func compile(_ definitions: [ActionDefinition]) -> ActionPlan { ActionPlan(definitions) }
+    ///
+    /// - Parameter earlier: a plan whose sets of patterns are used again where they are the same.
+    public static func compile(_ definitions: [ActionDefinition], reusing earlier: ActionPlan? = nil) -> ActionPlan {
+        ActionPlan(definitions, earlier?.sets ?? [])
+    }
 
-    private init(_ given: [ActionDefinition]) {
+    private init(_ given: [ActionDefinition], _ known: [PatternSet]) {
         var definitions = given.filter { !$0.isDeleted }
         let isSorted = zip(definitions, definitions.dropFirst()).allSatisfy { $0.id < $1.id }
         if !isSorted {
@@ -84,7 +90,8 @@ public final class ActionPlan: @unchecked Sendable {
             fragments += definition.matchFragment
             fragmentEnds.append(Int32(fragments.count))
         }
-        linker.link()
+        linker.link(reusing: known)
+        sets = linker.sets
         self.definitions = definitions
         cost = definitions.reduce(0) { $0 + $1.cost }
         tables = linker.builder.freeze()

@@ -8,6 +8,8 @@ struct PlanLinker {
 
     private var conditions: [Condition] = []
     private var numbers: NumberTable
+    /// What owns the sets of patterns in the tables.
+    private(set) var sets: [PatternSet] = []
     /// By condition: how many steps have it.
     private var uses: [Int32] = []
 
@@ -33,11 +35,15 @@ struct PlanLinker {
     }
 
     /// Files the steps, when all are known: how rare a gram is depends on all of them.
-    mutating func link() {
+    ///
+    /// - Parameter known: sets of an earlier plan, to be used again.
+    mutating func link(reusing known: [PatternSet]) {
         firstSteps.append(Int32(steps.count))
         for (condition, uses) in zip(conditions, uses) {
             if let access = condition.access { index.count(access, uses: uses) }
         }
+        let unfiled = conditions.indices.filter { conditions[$0].access == nil }.map { Int32($0) }
+        sets = builder.makeSets(unfiled, reusing: known)
         let ranks = conditions.map { condition in condition.access.map { index.rank(of: $0, among: steps.count) } }
         for step in steps {
             let own = stepConditions[Int(step.first)..<Int(step.first + step.count)]

@@ -20,6 +20,8 @@ struct FlatCondition {
     var count: UInt32
     /// How many of the first operands are texts in byte order; zero where the list is too short for that to pay.
     var sortedTexts: UInt32 = 0
+    /// The set that the condition's pattern is searched with; -1 where it is in none.
+    var set: Int32 = -1
 }
 
 /// A value that a condition compares with, prepared.
@@ -139,6 +141,9 @@ struct PlanTables {
     let pool: Frozen<UInt8>
     /// Where fields of the event, of the person and of the groups are bound, by ``PropertySource/code`` 0…6.
     let bindings: Frozen<BindingTable>
+    /// Patterns that are searched for together, and their conditions, one set behind the other.
+    let sets: Frozen<FlatPatternSet>
+    let setConditions: Frozen<Int32>
 
     @inline(__always)
     func bytes(_ range: PoolRange) -> UnsafeRawBufferPointer {
@@ -154,11 +159,13 @@ struct PlanTables {
         pool.deallocate()
         for index in 0..<bindings.count { bindings[index].deallocate() }
         bindings.deallocate()
+        sets.deallocate()
+        setConditions.deallocate()
     }
 
     var byteCount: Int {
         conditions.bytes + operands.bytes + compounds.bytes + tests.bytes + slots.bytes + pool.bytes
-            + (0..<bindings.count).reduce(0) { $0 + bindings[$1].slots.bytes + 64 }
+            + sets.bytes + setConditions.bytes + (0..<bindings.count).reduce(0) { $0 + bindings[$1].slots.bytes + 64 }
     }
 }
 

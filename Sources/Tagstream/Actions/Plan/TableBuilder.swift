@@ -7,6 +7,8 @@ struct TableBuilder {
     private var tests: [FlatTest] = []
     private var pool: [UInt8] = []
     private var slotIndex: [FlatParts.Slot: Int32] = [:]
+    private var sets: [FlatPatternSet] = []
+    private var setConditions: [Int32] = []
 
     init(capacity: Int) {
         conditions.reserveCapacity(capacity)
@@ -62,6 +64,16 @@ struct TableBuilder {
         return index
     }
 
+    /// Puts patterns that no index files into sets; of the conditions that have no access predicate.
+    ///
+    /// - Parameter known: sets of an earlier plan.
+    mutating func makeSets(_ candidates: [Int32], reusing known: [PatternSet]) -> [PatternSet] {
+        let builder = PatternSetBuilder(candidates, of: &conditions, operands, reusing: known)
+        sets = builder.flat
+        setConditions = builder.conditions
+        return builder.sets
+    }
+
     /// The tables, in memory of their own.
     mutating func freeze() -> PlanTables {
         var sources = [[(hash: UInt32, slot: Int32)]](repeating: [], count: 7)
@@ -87,7 +99,9 @@ struct TableBuilder {
             tests: Frozen(tests),
             slots: Frozen(slots),
             pool: Frozen(pool),
-            bindings: Frozen(sources.map { BindingTable($0) })
+            bindings: Frozen(sources.map { BindingTable($0) }),
+            sets: Frozen(sets),
+            setConditions: Frozen(setConditions)
         )
     }
 }
