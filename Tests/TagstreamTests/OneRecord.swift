@@ -141,8 +141,9 @@ func process(
             batch.appendHeader(name: lend(Array(header.name.utf8))!, value: lend(header.value))
         }
     }
+    let tooLarge = Set(records.filter(\.isTooLargeForOutput).map(\.offset))
     batch.keep { kept, _ in
-        kept.isTooLargeForOutput = records.contains { $0.isTooLargeForOutput && $0.offset == kept.offset }
+        kept.isTooLargeForOutput = tooLarge.contains(kept.offset)
         return true
     }
     var out = OutputBatch(capacity: 1 << 10)
