@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func `are what actions are explained and tried with`() throws {
-        let text = #"{"id":1,"name":"a","steps":[{"properties":[{"key":"$group_0","value":"acme","operator":"exact"}]}]}"#
+        let text = #"{"id":1,"name":"a","steps":[{"properties":[{"key":"$group_0","value":"acme"}]}]}"#
         let action = try #require(ActionDefinition.reading(try JSONTree(parsing: Array(text.utf8))).definition)
         let event = flat(properties: #"{"$groups":{"company":"acme"}}"#).value ?? []
         var trial = Trial()
