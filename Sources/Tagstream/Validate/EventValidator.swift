@@ -44,11 +44,10 @@ struct EventValidator {
         try uuid(of: &valid, record, on: &bench)
         notes.uuid = valid.uuid
         valid.kind = EventKind(bench.written(valid.decoded.event.name))
-        let rules = snapshot.teams[team].rules
         try IdentityCheck.check(valid.kind, valid, limits.distinctIDUnits, on: &bench, noting: &notes)
-        if rules.dropsOlderThanSeconds > 0, let age = notes.age, age > rules.dropsOlderThanSeconds * 1_000_000 {
-            return .ignored(.tooOld)
-        }
+        // The rules are asked where they are: a copy would count references that all lanes share.
+        let oldest = snapshot.teams[team].rules.dropsOlderThanSeconds
+        if oldest > 0, let age = notes.age, age > oldest * Timestamp.second { return .ignored(.tooOld) }
         divergence(of: valid, decoded, on: bench, noting: &notes)
         // Every match record repeats the person's id: what is no id by its length must not be multiplied.
         if valid.decoded.personID.length > Self.longestPersonID { valid.decoded.personID = .missing }
@@ -58,7 +57,11 @@ struct EventValidator {
             notes.warn(.duplicateKeys)
         }
         notes.isForcedPersonless = record.forcesPersonless
-        let normaliser = Normaliser(rules: rules, elementLimit: limits.elements)
+        var groups: GroupColumns.Columns?
+        if decoded.special.groups >= 0 {
+            groups = GroupColumns.find(decoded.special.groups, snapshot.teams[team].rules, on: &bench)
+        }
+        let normaliser = Normaliser(groups: groups, elementLimit: limits.elements)
         guard normaliser.normalise(&valid, forcesPersonless: record.forcesPersonless, on: &bench, noting: &notes)
         else { return .ignored(.personless) }
         return .valid(valid)
@@ -116,7 +119,8 @@ struct EventValidator {
         try? self.distinctID(of: &valid, on: &bench, noting: &notes)
         if valid.decoded.event.uuid.length > 0 { try? uuid(of: &valid, RecordContext(timestamp: now), on: &bench) }
         valid.kind = EventKind(bench.written(valid.decoded.event.name))
-        let normaliser = Normaliser(rules: rules, elementLimit: limits.elements)
+        let groups = GroupColumns.find(decoded.special.groups, rules, on: &bench)
+        let normaliser = Normaliser(groups: groups, elementLimit: limits.elements)
         _ = normaliser.normalise(&valid, forcesPersonless: false, on: &bench, noting: &notes)
         return valid
     }

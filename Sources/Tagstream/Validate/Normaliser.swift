@@ -4,8 +4,8 @@
 /// What is added lies on the workbench as the JSON text that the row will contain, and on the tape as a field, so that matching
 /// sees what will be stored. What is taken away is flagged, and the row encoder leaves it out.
 struct Normaliser {
-    /// The team's rules.
-    let rules: EventRules
+    /// The event's groups, by the team's numbers; nil where it has none.
+    let groups: GroupColumns.Columns?
     /// How many elements an event may have.
     let elementLimit: Int
 
@@ -16,7 +16,6 @@ struct Normaliser {
         on bench: inout Workbench,
         noting notes: inout EventNotes
     ) -> Bool {
-        let groups = GroupColumns.find(valid.decoded.special.groups, rules, on: &bench)
         let first = bench.fields.count
         let special = valid.decoded.special
         addAddress(&valid.decoded, on: &bench)
