@@ -404,8 +404,8 @@ CLOCK = r"(?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,](?P<f>\d+))?)?"
 ZONE = r" *(?:[Zz]|(?P<sign>[+-])(?P<zh>\d\d)(?::?(?P<zm>\d\d))?)?"
 ISO = re.compile(r"(?P<y>\d{4})(?P<s>[-/])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?)(?:[Tt ]" + CLOCK + ZONE + ")?", re.A)
 MAIL = re.compile(
-    # Which three characters name the day of the week is not looked at, as the product does it; the page only shows `Mon`.
-    r"(?:.{3},)? *(?P<d>\d\d?) *(?P<m>[A-Za-z]{3}) *(?P<y>\d{4})(?: +" + CLOCK + r"(?: *(?:GMT|UT|UTC)|" + ZONE + "))?",
+    # Whether the three letters name a day of the week is not looked at, as the product does it; the page shows `Mon`.
+    r"(?:[A-Za-z]{3},)? *(?P<d>\d\d?) *(?P<m>[A-Za-z]{3}) *(?P<y>\d{4})(?: +" + CLOCK + r"(?: *(?:GMT|UT|UTC)|" + ZONE + "))?",
     re.A | re.S,
 )
 EPOCH = re.compile(r"(?P<sign>-?)(?P<whole>\d{1,16})(?:\.(?P<f>\d*))?", re.A)
