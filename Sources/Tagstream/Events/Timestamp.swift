@@ -233,7 +233,8 @@ public enum Timestamp {
         var cursor = start
         if !isDigit(cursor.byte(0)) {
             // Which day of the week it is said to be does not matter; that it is one does.
-            guard (0..<3).allSatisfy({ cursor.byte($0) | 0x20 &- 0x61 < 26 }), cursor.byte(3) == 0x2C else { return nil }
+            let isDay = (0..<3).allSatisfy { cursor.byte($0) | 0x20 &- 0x61 < 26 }
+            guard isDay, cursor.byte(3) == 0x2C else { return nil }
             cursor.position += 4
             cursor.skipBlanks()
         }
