@@ -544,7 +544,7 @@ class Notes:
         self.team = None
         self.found = {}
         self.event = self.distinct_id = self.uuid = None
-        self.now = 0
+        self.now = self.created = 0
         self.is_forced = False
         self.merge_key = None
 
@@ -585,8 +585,9 @@ def warnings(notes, index, desk):
                    "source": f"file/0/{index}"} | more
         now = notes.now // 1000
         warning = {"team_id": notes.team, "type": kind, "source": "tagstream", "details": details, "timestamp": printed(now * 1000)}
-        found.append((warning, key, now))
-    return [warning for warning, key, now in found if desk.is_due(notes.team, warning["type"], key, now)]
+        found.append((warning, key))
+    # The hour is one of the records' Kafka timestamps, or of now where there is none.
+    return [warning for warning, key in found if desk.is_due(notes.team, warning["type"], key, notes.created // 1000)]
 
 
 ANY_CASE = ["anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email", "undefined", "true", "false"]
@@ -671,7 +672,7 @@ def row_of(record, index, teams, dropped, notes):
     team = teams[token]
     notes.team = team.number
     times = Times(event, headers.get("now"), record.timestamp)
-    notes.now = times.now
+    notes.now, notes.created = times.now, times.created
     notes.event, notes.distinct_id = fields.get("event"), fields.get("distinct_id")
 
     # Name, distinct id, uuid

@@ -50,7 +50,7 @@ def test_another_number_of_partitions_is_pointed_out(deployment):
     deployment.await_topic(deployment.raw, 3)
     done = deployment.command("topics", "create", "--partitions", 5)
     assert done.returncode == 0
-    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 4
+    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 5
     assert len(deployment.admin.list_topics(timeout=10).topics[deployment.raw].partitions) == 3
 
 

@@ -182,6 +182,7 @@ func version7(_ milliseconds: UInt64) -> String {
             #"{"event":"\#(name)","distinct_id":"u\#(offset)","token":"\#(token)","now":"\#(now)","timestamp":"x"}"#
         )
         record.offset = offset
+        record.timestamp = -1
         return record
     }
 
@@ -189,7 +190,7 @@ func version7(_ milliseconds: UInt64) -> String {
         process(records).outcomes.map { $0.contains(where: \.isWarning) }
     }
 
-    @Test func `is counted by the events' own time, and by team, type and event`() {
+    @Test func `is counted by the records' own time, and by team, type and event`() {
         let records = [
             at(0, offset: 0), at(1, offset: 1), at(3599, offset: 2), at(3600, offset: 3), at(3601, offset: 4),
             at(3601, name: "f", offset: 5), at(3602, token: "phc_other", offset: 6), at(0, offset: 7), at(1, offset: 8),
@@ -197,6 +198,15 @@ func version7(_ milliseconds: UInt64) -> String {
         #expect(written(records) == [true, false, false, true, false, true, true, true, false])
         let counts = process(records).counts
         #expect(counts.warnings == 5 && counts.warningTypes.map(\.count) == [9] && counts.tagged == 9)
+    }
+
+    @Test func `is one of Kafka's timestamps where there are any, whatever a client calls now`() {
+        var records = (0..<6).map { at($0 % 2 * 1_000_000, offset: Int64($0)) }
+        #expect(written(records) == [true, true, true, true, true, true])
+        for (index, timestamp) in [1000, 2000, 3_600_999, 3_601_000, 0, Int64.max].enumerated() {
+            records[index].timestamp = timestamp
+        }
+        #expect(written(records) == [true, false, false, true, true, true])
     }
 
     @Test func `is the same for the same records`() {

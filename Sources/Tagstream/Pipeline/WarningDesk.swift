@@ -2,7 +2,7 @@
 ///
 /// The naive way, a dictionary from key to time, grows with what clients send. Here a table of fixed size remembers for each slot the
 /// last key and when its warning was written; another key takes the slot over, so that a warning may come again early, and none is ever
-/// lost for good. Time is the events' own "now", never a clock: the same records after the same start give the same warnings. The table
+/// lost for good. Time is that of the records, never a clock: the same records after the same start give the same warnings. The table
 /// is the lane's and lives no longer: a restart, another owner of a partition and work that has to be done again begin with an empty one,
 /// and then a warning may come a second time. Of rows, matches and dead letters none of this is true: they depend on nothing but the record.
 ///
@@ -39,7 +39,7 @@ struct WarningDesk: ~Copyable {
         let team = snapshot.teams[notes.team]
         for type in notes.warnings.types {
             out.counts.add(type)
-            guard isDue(type, notes, team.id, on: &bench) else { continue }
+            guard isDue(type, notes, team.id, at: Self.time(of: record, notes), on: &bench) else { continue }
             var start = out.arena.count
             out.arena.reserve(20)
             out.arena.put(decimal: team.id)
@@ -61,6 +61,7 @@ struct WarningDesk: ~Copyable {
         _ type: WarningType,
         _ notes: EventNotes,
         _ team: Int64,
+        at time: Int64,
         on bench: inout Workbench
     ) -> Bool {
         if keys.isEmpty {
@@ -76,10 +77,15 @@ struct WarningDesk: ~Copyable {
         // A digest nobody can aim: a weak hash would let one team's events silence another's warnings.
         let digest = text.withUnsafeBytes { SHA1.first128Bits(of: $0).0 } | 1
         let slot = Int(digest >> 32) & (Self.slots - 1)
-        if keys[slot] == digest, abs(notes.now - times[slot]) < Self.interval { return false }
+        if keys[slot] == digest, abs(time - times[slot]) < Self.interval { return false }
         keys[slot] = digest
-        times[slot] = notes.now
+        times[slot] = time
         return true
+    }
+
+    /// Milliseconds since 1970: the record's own Kafka timestamp, which no client writes; where there is none, the event's "now".
+    private static func time(of record: RecordContext, _ notes: EventNotes) -> Int64 {
+        record.timestamp >= 0 ? min(record.timestamp, Timestamp.lastPrintable) : notes.now
     }
 
     /// What tells one warning of a type from another: most faults are those of the code that sends an event of this name.
