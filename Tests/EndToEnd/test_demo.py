@@ -29,7 +29,7 @@ def test_demo(tmp_path):
     assert found["invalid_json"] + found.get("invalid_utf8", 0) == 4
     assert found["unknown_token"] <= 2 and found["missing_event"] == 2
     assert found["tagged"] == 2000 - sum(count for name, count in found.items() if name not in ("tagged", "total"))
-    for topic in ("events_tagged", "action_matches", "events_dead_letter", "ingestion_warnings"):
+    for topic in ("events_tagged", "action_matches", "events_dead_letter"):
         assert topic in text
 
 
