@@ -19,6 +19,8 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         public var matches: String
         /// The topic of dead letters.
         public var deadLetters: String
+        /// The topic of warnings.
+        public var warnings: String
         /// Milliseconds that a call to the cluster is repeated for before its outcome counts as unknown.
         public var patience: Int64 = 60_000
         /// The same once the worker is to stop, counted from then: a broker that is gone must not keep a pod from ending.
@@ -32,7 +34,8 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
             inputs: [String],
             tagged: String,
             matches: String,
-            deadLetters: String
+            deadLetters: String,
+            warnings: String
         ) {
             self.client = client
             self.consumer = consumer
@@ -41,6 +44,16 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
             self.tagged = tagged
             self.matches = matches
             self.deadLetters = deadLetters
+            self.warnings = warnings
+        }
+
+        fileprivate func topic(of destination: Destination) -> String {
+            switch destination {
+            case .tagged: tagged
+            case .matches: matches
+            case .deadLetters: deadLetters
+            case .warnings: warnings
+            }
         }
     }
 
@@ -100,7 +113,8 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         producer = Owned(try TransactionalProducer(configuration.client, configuration.producer, notices: notices))
         try patience.repeating { () throws(KafkaError) in try producer!.value.initTransactions(timeout: 5000) }
         outputs = []
-        for name in [configuration.tagged, configuration.matches, configuration.deadLetters] {
+        for destination in Destination.allCases {
+            let name = configuration.topic(of: destination)
             var partitions: Int32 = 0
             try patience.repeating { () throws(KafkaError) in
                 partitions = try producer!.value.partitionCount(of: name, timeout: 5000)

@@ -24,6 +24,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         public var limits = EventLimits()
         /// Whether ignored records are kept among the dead letters.
         public var keepsIgnored = false
+        /// Tokens whose records are ignored.
+        public var droppedTokens: [String] = []
         /// Whether to stop once every assigned partition has been read to its end.
         public var exitsAtEnd = false
         /// Whether to count matches by action, for a live view.
@@ -44,7 +46,6 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private let board: StatisticsBoard
     private let now: () -> Int64
     private let shouldStop: () -> Bool
-
     private var doors: Doors
     private var pipeline: Pipeline
     private var batch = RecordBatch()
@@ -95,7 +96,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.shouldStop = shouldStop
         snapshot = snapshots.current
         out = OutputBatch(capacity: configuration.outputBytes)
-        pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
+        pipeline = configuration.makePipeline()
         transaction = TransactionState(
             limits: TransactionState.Limits(
                 records: configuration.transactionRecords,
@@ -300,6 +301,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
         // Also where the seek fails: the transaction has ended, and what follows asks the broker where to go on.
         forgetTransaction()
+        pipeline.forgetWarnings()
         ended.subtract(positions.keys)
         try doors.seek(positions)
     }
@@ -344,6 +346,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                     _ = try recovered([])
                 }
                 statistics.aborts += 1
+                pipeline.forgetWarnings()
                 forgetTransaction()
             }
             try giveUp(partitions)
@@ -369,7 +372,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     ///
     /// - Returns: a rebalance that came while waiting.
     private mutating func waitForEpoch(of committed: [TopicPartition: CommittedOffset]) throws -> Rebalance? {
-        let needed = committed.values.compactMap { Self.epoch(in: $0.metadata) }.max() ?? 0
+        let needed = committed.values.compactMap(\.epoch).max() ?? 0
         let deadline = now() + configuration.epochPatience
         while snapshots.current.epoch < needed, !shouldStop() {
             guard now() < deadline else {
@@ -390,9 +393,5 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         ledger.revoke(partitions)
         ended.subtract(partitions)
         isAssigned = false
-    }
-
-    private static func epoch(in metadata: String) -> Int64? {
-        metadata.hasPrefix("epoch=") ? Int64(metadata.dropFirst(6)) : nil
     }
 }

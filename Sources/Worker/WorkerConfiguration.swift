@@ -35,6 +35,8 @@ public struct WorkerConfiguration: Sendable {
     public var matches = "action_matches"
     /// The topic of dead letters.
     public var deadLetters = "events_dead_letter"
+    /// The topic of warnings.
+    public var warnings = "ingestion_warnings"
     /// Where teams and actions come from.
     public var catalogue = CatalogueSource.topic("tagstream_catalogue")
     /// Where to begin in partitions without a committed offset; nil makes that an error.
@@ -69,7 +71,8 @@ public struct WorkerConfiguration: Sendable {
             inputs: inputs,
             tagged: tagged,
             matches: matches,
-            deadLetters: deadLetters
+            deadLetters: deadLetters,
+            warnings: warnings
         )
     }
 }

@@ -1,5 +1,6 @@
 """Facts that stand in two places: the code's and the documents'."""
 
+import json
 import os
 import re
 
@@ -109,6 +110,35 @@ def test_reasons_of_ignored_records_are_documented():
     reasons = cases(read("Sources/Tagstream/Validate/ValidEvent.swift"), "IgnoredReason")
     assert reasons
     assert sorted(reason for reason, _ in table("docs/dead-letters.md", "Ignored records")) == sorted(reasons)
+
+
+# MARK: Warnings
+
+
+def test_types_of_warnings_are_documented_in_their_order():
+    types = cases(read("Sources/Tagstream/Validate/WarningType.swift"), "WarningType")
+    assert len(types) > 10
+    assert [row for row, _ in table("docs/warnings.md", "Types")] == types
+    schema = json.loads(read("schemas/ingestion_warning.schema.json"))
+    assert schema["properties"]["type"]["enum"] == types
+
+
+def test_the_outcomes_of_warnings_are_reasons():
+    reasons = {
+        "dead letter": cases(read("Sources/Tagstream/Decode/Rejection.swift"), "DeadLetterReason"),
+        "ignored": cases(read("Sources/Tagstream/Validate/ValidEvent.swift"), "IgnoredReason"),
+    }
+    for kind, (outcome, *_) in table("docs/warnings.md", "Types"):
+        found = re.fullmatch(r"tagged|(dead letter|ignored) `(\w+)`", outcome)
+        assert found and (outcome == "tagged" or found[2] in reasons[found[1]]), kind
+
+
+def test_the_numbers_of_the_warnings_page_are_the_sources():
+    source = read("Sources/Tagstream/Pipeline/WarningDesk.swift")
+    slots = int(re.search(r"static let slots = (\d+)", source)[1])
+    assert f"last {slots:,} keys" in " ".join(read("docs/warnings.md").split())
+    longest = re.search(r"static let longestText = (\d+)", read("Sources/Tagstream/Encode/WarningEncoder.swift"))[1]
+    assert f"cut behind {longest} UTF-16" in read("docs/warnings.md")
 
 
 # MARK: Settings and exit codes

@@ -5,6 +5,7 @@ Events are built from a seed: valid ones in every form, odd ones, and ones whose
 """
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -14,12 +15,21 @@ import sys
 import tempfile
 import time
 
-import model
+import events_model as model
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TEAMS = {"phc_one": 1, "phc_two": 2, "phc_\u00fcml\"aut": 3}
+DAY = 86_400
+TEAMS = {
+    "phc_one": model.Team(1),
+    "phc_two": model.Team(2, oldest=30 * DAY, group_types={"company": 0, "project": 3, "\u00e9": 1}),
+    "phc_\u00fcml\"aut": model.Team(3, group_types={"company": 4}),
+}
 ACTIONS = {
-    "teams": [{"id": number, "api_token": token} for token, number in TEAMS.items()],
+    "teams": [
+        {"id": team.number, "api_token": token,
+         "settings": {"drop_events_older_than_seconds": team.oldest, "group_types": team.group_types}}
+        for token, team in TEAMS.items()
+    ],
     "actions": [
         {"id": 5, "team_id": 1, "name": "All", "steps": [{"event": None}]},
         {"id": 7, "team_id": 2, "name": "Views", "steps": [{"event": "$pageview"}]},
@@ -52,7 +62,8 @@ class Generator:
     KEYS = [
         "$ip", "$set", "$set_once", "$unset", "$sent_at", "$session_id", "$process_person_profile", "$ignore_sent_at", "token",
         "$elements_chain", "$group_0", "$group_4", "$group_5", "$current_url", "plan", "a", "b", "", "a.b", "__proto__",
-        "\u00e9", "\U0001f600", "k\"ey", "back\\slash", "tab\t", "nul\0", "$elements",
+        "\u00e9", "\U0001f600", "k\"ey", "back\\slash", "tab\t", "nul\0", "$elements", "$verified", "$groups", "$group_key",
+        "$anon_distinct_id", "alias", "$$client_ingestion_warning_message",
     ]
     TOP = [
         "uuid", "event", "distinct_id", "properties", "timestamp", "sent_at", "now", "offset", "ip", "token", "api_key", "$set",
@@ -70,6 +81,10 @@ class Generator:
         "1756720800123", "1756720800.5", "-62167219200", "0000-01-01T00:00:00Z", "0000-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-01:00", "2024-02-29T23:59:60Z", "2025-02-29", "now", "", " ",
         "2025-09-01T25:00:00Z", "99999999999999999999", "253402300799999", "2025-09-03T10:00:00Z", "\u0662\u0660\u0662\u0665",
+    ]
+    IDS = [
+        "u_43", "anonymous", "Guest", "distinct_id", "null", "Null", "0", "[object Object]", "NaN", "\"none\"", "'undefined'", "", " \t",
+        "id", "ID ", "e\u00e9", "'", "''",
     ]
     NUMBERS = [
         "0", "-0", "1", "-1", "1203", "1.5", "1e5", "1E+5", "1e-7", "9223372036854775808", "0.1", "1e308", "1e309", "-1e999",
@@ -138,6 +153,8 @@ class Generator:
         if name == "event":
             if self.maybe(0.5):
                 return "$pageview"
+            if self.maybe(0.2):
+                return pick.choice(["$identify", "$create_alias", "$merge_dangerously", "$groupidentify"])
             return pick.choice(self.NAMES) if self.maybe(0.9) else self.value()
         if name == "distinct_id":
             if self.maybe(0.7):
@@ -175,7 +192,7 @@ class Generator:
 
     def properties(self):
         result = self.object()
-        for name in self.KEYS[:11]:
+        for name in [*self.KEYS[:11], *self.KEYS[-6:]]:
             if self.maybe(0.08):
                 result.append((name, self.property(name)))
         if self.maybe(0.01):
@@ -203,8 +220,19 @@ class Generator:
         if name == "$unset":
             return ["a"]
         if name == "$elements_chain":
-            return self.chain()
+            return self.chain() if self.maybe(0.9) else self.long_chain()
+        if name in ("$anon_distinct_id", "alias"):
+            return self.random.choice(self.IDS) if self.maybe(0.85) else self.value()
+        if name == "$group_key":
+            return "k" * self.random.choice([1, 399, 400, 401]) if self.maybe(0.6) else self.value()
+        if name == "$groups":
+            return self.object(2, ["company", "project", "\u00e9", "other"]) if self.maybe(0.9) else self.value()
         return self.value()
+
+    def long_chain(self):
+        """A chain of about as many elements as are kept."""
+        element = self.random.choice(["a", "", "div.b:", "a:text=\"x;y\"", "b.c:attr__id=\"q\\\"\"nth-child=\"1\""])
+        return (element + ";") * self.random.choice([510, 511, 512, 600]) + self.random.choice(["", "a", ";"])
 
     def chain(self):
         """The text of an elements chain, with what may be wrong in it."""
@@ -343,15 +371,41 @@ class Generator:
         record = record.replace(b"\n", b" ")
         return record if any(byte > 0x20 for byte in record) else b"{}"
 
-    def decided(self):
-        """A record that the description decides."""
-        while True:
-            record = self.record()
+    def headers(self):
+        """Headers as a gateway writes them: some of them null, some of nobody's."""
+        headers = {}
+        if self.maybe(0.3):
+            headers["token"] = self.random.choice([*TEAMS, "phc_none", "phc_dropped", "", None])
+        if self.maybe(0.3):
+            headers["now"] = self.random.choice([self.time(), self.time(), "", None])
+        if self.maybe(0.15):
+            headers["force_disable_person_processing"] = self.random.choice(["true", "true", "false", "", None])
+        if self.maybe(0.15):
+            headers["historical_migration"] = self.random.choice(["true", "True", None])
+        if self.maybe(0.2):
+            headers |= {"session_id": None, "distinct_id": "forged", "uuid": "forged", "event": "forged", "tagstream-source": "x/0/0"}
+        if self.maybe(0.005):
+            headers |= {f"h{number}": None for number in range(self.random.choice([250, 256, 257, 300]))}
+        if self.maybe(0.005):
+            headers["long"] = "x" * self.random.choice([65_000, 65_532, 65_533, 70_000])
+        return headers
+
+    def whole(self):
+        """A record with its headers and Kafka timestamp."""
+        timestamp = self.random.choice([-1, 0, 1_756_720_802_950, self.random.randrange(1_756_700_000_000, 1_756_800_000_000), 1 << 60])
+        return model.Record(self.record(), self.headers(), timestamp)
+
+    def decided(self, count):
+        """So many records that the description decides, each with what it says of it."""
+        records, expected, desk = [], [], model.Desk()
+        while len(records) < count:
+            record = self.whole()
             try:
-                expect(record, 0)
-                return record
+                expected.append(expect(record, len(records), desk))
             except model.Open:
                 continue
+            records.append(record)
+        return records, expected
 
 
 class Pairs(list):
@@ -360,31 +414,43 @@ class Pairs(list):
 
 # Comparing
 
+DROPPED = {"phc_dropped"}
+
 
 class Difference:
     def __init__(self, record, expected, actual):
         self.record, self.expected, self.actual = record, expected, actual
 
     def __str__(self):
-        return f"record    {self.record!r}\n  model   {self.expected}\n  binary  {self.actual}"
+        record = self.record
+        return (f"record    {record.value!r}\n  headers {record.headers} at {record.timestamp}\n  model   {self.expected}\n"
+                f"  binary  {self.actual}")
 
 
-def expect(record, index):
+def expect(record, index, desk):
+    return model.outcome(record, index, TEAMS, DROPPED, desk)
+
+
+def line(record):
+    """A line of `tagstream match --records`."""
+    fields = {"headers": record.headers, "timestamp": record.timestamp}
     try:
-        return "tagged", model.process(record, index, TEAMS)
-    except model.Ignored as ignored:
-        return "ignored", ignored.reason
-    except model.Dead as dead:
-        return "dead", dead.reasons
+        fields["value"] = record.value.decode("utf-8")
+    except UnicodeDecodeError:
+        fields["base64"] = base64.b64encode(record.value).decode()
+    return json.dumps(fields).encode()
 
 
 def ask(records, folder):
-    """What the binary says of records: dead letters by index, and the rows of the rest in order."""
+    """What the binary says of records: dead letters and ignored records by index, the rows of the rest in order, and the warnings."""
     events, actions, letters = folder / "events.jsonl", folder / "actions.json", folder / "dead.jsonl"
-    events.write_bytes(b"".join(record + b"\n" for record in records))
+    events.write_bytes(b"".join(line(record) + b"\n" for record in records))
     actions.write_text(json.dumps(ACTIONS))
+    warnings = folder / "warnings.jsonl"
+    drop = [word for token in sorted(DROPPED) for word in ("--drop-token", token)]
     run = subprocess.run(
-        [binary(), "match", "--actions", str(actions), "--events", str(events), "--dead-letters", str(letters)],
+        [binary(), "match", "--actions", str(actions), "--events", str(events), "--records", "--dead-letters", str(letters), "--keep-ignored",
+         "--warnings", str(warnings), *drop],
         capture_output=True,
         check=False,
     )
@@ -392,46 +458,48 @@ def ask(records, folder):
         raise SystemExit(run.stderr.decode(errors="replace"))
     if run.returncode != 0:
         raise RuntimeError(f"the binary ended with {run.returncode}: {run.stderr[-2000:].decode(errors='replace')}")
-    dead = {entry["line"] - 1: entry for entry in map(json.loads, letters.read_text().splitlines())}
-    return dead, run.stdout.split(b"\n")[:-1]
+    refused = {entry["line"] - 1: entry for entry in map(json.loads, letters.read_text().splitlines())}
+    return refused, run.stdout.split(b"\n")[:-1], [model.read_warning(text) for text in warnings.read_bytes().splitlines()]
 
 
-def compare(records, folder):
-    """Differences of one file."""
-    expected = [expect(record, index) for index, record in enumerate(records)]
+def compare(records, folder, expected=None):
+    """Differences of one file: outcomes with their reasons, rows, and warnings in their order."""
+    desk = model.Desk()
+    expected = expected or [expect(record, index, desk) for index, record in enumerate(records)]
     try:
-        dead, rows = ask(records, folder)
+        refused, rows, warnings = ask(records, folder)
     except RuntimeError as error:
         if len(records) == 1:
-            return [Difference(records[0], expected[0], str(error))]
-        return halves(records, folder)
+            return [Difference(records[0], vars(expected[0]), str(error))]
+        middle = len(records) // 2
+        return compare(records[:middle], folder) + compare(records[middle:], folder)
     result = []
     tagged = iter(rows)
-    for index, (record, (verdict, detail)) in enumerate(zip(records, expected)):
-        if verdict == "dead" or index in dead:
-            if verdict != "dead" or index not in dead or dead[index]["reason"] not in detail:
-                if index not in dead and len(records) > 1:
-                    return halves(records, folder)
-                actual = dead.get(index, "no dead letter")
-                result.append(Difference(record, (verdict, detail), actual))
-                if index not in dead:
-                    return result
-            continue
-        if verdict == "ignored":
-            continue
-        row = next(tagged, None)
-        if row is None:
-            return [Difference(record, (verdict, detail), "no row")] if len(records) == 1 else halves(records, folder)
-        try:
-            actual = model.read_row(row)
-        except (ValueError, AssertionError, KeyError, TypeError) as error:
-            actual = f"{error}: {row[:2000]!r}"
-        if not same(detail, actual):
-            if len(records) > 1:
-                return halves(records, folder)
-            result.append(Difference(record, differing(detail, actual), actual))
+    written = {}
+    for warning in warnings:
+        written.setdefault(int(warning["details"]["source"].rpartition("/")[2]), []).append(warning)
+    for index, (record, wanted) in enumerate(zip(records, expected)):
+        entry = refused.get(index)
+        if entry is not None:
+            is_ignored = entry["reason"] == "ignored"
+            found = ("ignored", entry["detail"]) if is_ignored else ("dead", entry["reason"])
+            agrees = found[0] == wanted.kind and (found[1] in wanted.detail if wanted.kind == "dead" else found[1] == wanted.detail)
+            if not agrees:
+                result.append(Difference(record, (wanted.kind, wanted.detail), entry))
+        else:
+            row = next(tagged, None)
+            try:
+                actual = None if row is None else model.read_row(row)
+            except (ValueError, AssertionError, KeyError, TypeError, model.Dead) as error:
+                actual = f"{error}: {row[:2000]!r}"
+            if wanted.kind != "tagged":
+                result.append(Difference(record, (wanted.kind, wanted.detail), actual))
+            elif not same(wanted.detail, actual):
+                result.append(Difference(record, differing(wanted.detail, actual), actual))
+        if wanted.warnings != written.get(index, []):
+            result.append(Difference(record, wanted.warnings, written.get(index, [])))
     if next(tagged, None) is not None:
-        return [Difference(records[0], expected[0], rows)] if len(records) == 1 else halves(records, folder)
+        result.append(Difference(records[-1], "so many rows", "more rows"))
     return result
 
 
@@ -446,14 +514,6 @@ def differing(expected, actual):
             if key not in expected or key not in actual or not expected[key] == actual[key]}
 
 
-def halves(records, folder):
-    """Rows have no number, so a row too many or too few is looked for by halving the file."""
-    if len(records) == 1:
-        return compare(records, folder)
-    middle = len(records) // 2
-    return compare(records[:middle], folder) + compare(records[middle:], folder)
-
-
 def campaign(seed, count, seconds=None, chunk=2000):
     """Runs generated events through both; returns differences and what was seen."""
     samples = (ROOT / "Examples" / "raw_events.jsonl").read_bytes().splitlines()
@@ -464,12 +524,13 @@ def campaign(seed, count, seconds=None, chunk=2000):
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         while done < count and (seconds is None or time.monotonic() - began < seconds):
-            records = [generator.decided() for _ in range(min(chunk, count - done))]
-            for index, record in enumerate(records):
-                verdict, detail = expect(record, index)
-                name = verdict if verdict == "tagged" else f"{verdict} {'|'.join(sorted(detail)) if verdict == 'dead' else detail}"
-                seen[name] = seen.get(name, 0) + 1
-            differences += compare(records, pathlib.Path(folder))
+            records, expected = generator.decided(min(chunk, count - done))
+            for wanted in expected:
+                name = {"tagged": "tagged", "ignored": f"ignored {wanted.detail}"}.get(wanted.kind)
+                name = name or f"dead {'|'.join(sorted(wanted.detail))}"
+                for one in [name, *(f"warning {warning['type']}" for warning in wanted.warnings)]:
+                    seen[one] = seen.get(one, 0) + 1
+            differences += compare(records, pathlib.Path(folder), expected)
             done += len(records)
             if len(differences) > 20:
                 break

@@ -139,6 +139,7 @@ class Deployment:
         self.tagged = f"{self.tag}-tagged"
         self.matches = f"{self.tag}-matches"
         self.dead_letters = f"{self.tag}-dead"
+        self.warnings = f"{self.tag}-warnings"
         self.catalogue = f"{self.tag}-catalogue"
         self.workers: list[RunningWorker] = []
         self.admin = AdminClient({"bootstrap.servers": cluster.address, "log_level": 0})
@@ -153,7 +154,8 @@ class Deployment:
             "application": self.tag,
             "group": self.tag,
             "input": {"topics": [self.raw], "from": "earliest"},
-            "output": {"tagged": self.tagged, "matches": self.matches, "dead_letters": self.dead_letters},
+            "output": {"tagged": self.tagged, "matches": self.matches, "dead_letters": self.dead_letters,
+                       "warnings": self.warnings},
             "catalogue": {"topic": self.catalogue},
             # Six seconds are the least that a real broker takes; noida-db's sessions never expire.
             "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},

@@ -34,7 +34,8 @@ def test_topics_are_created_once(deployment):
     """The first call creates, the second finds everything there; the catalogue's topic has one partition and is compacted."""
     first = lines(deployment.create_topics("--json"))
     assert {line["topic"]: line["partitions"] for line in first} == {
-        deployment.raw: 3, deployment.tagged: 3, deployment.matches: 3, deployment.dead_letters: 3, deployment.catalogue: 1}
+        deployment.raw: 3, deployment.tagged: 3, deployment.matches: 3, deployment.dead_letters: 3, deployment.warnings: 3,
+        deployment.catalogue: 1}
     assert {line["state"] for line in first} == {"created"}
     for line in first:
         deployment.await_topic(line["topic"], line["partitions"])
@@ -49,7 +50,7 @@ def test_another_number_of_partitions_is_pointed_out(deployment):
     deployment.await_topic(deployment.raw, 3)
     done = deployment.command("topics", "create", "--partitions", 5)
     assert done.returncode == 0
-    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 4
+    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 5
     assert len(deployment.admin.list_topics(timeout=10).topics[deployment.raw].partitions) == 3
 
 
@@ -267,7 +268,7 @@ def test_an_input_topic_that_does_not_exist(deployment):
     assert "topics create" in last
 
 
-@pytest.mark.parametrize("kind", ["tagged", "matches", "dead_letters"])
+@pytest.mark.parametrize("kind", ["tagged", "matches", "dead_letters", "warnings"])
 def test_an_output_topic_that_does_not_exist(deployment, kind):
     deployment.create_topics()
     deployment.apply(CATALOGUE)
@@ -316,7 +317,7 @@ def test_json_output_is_json(deployment):
     deployment.feed(stream(20, seed=1) + [Fed(b"{", outcome="invalid_json", headers=[("a\nb", b"c\n{\"level\":\"forged\"}")])])
     worker = deployment.worker("--exit-at-end")
     assert worker.wait() == 0
-    assert set(worker.summary()) == {"records", "tagged", "matches", "actions_failed", "dead_letters", "ignored", "transactions",
-                                     "aborts", "recoveries", "rebalances"}
+    assert set(worker.summary()) == {"records", "tagged", "matches", "actions_failed", "dead_letters", "ignored", "warnings",
+                                     "warnings_written", "transactions", "aborts", "recoveries", "rebalances"}
     for line in worker.stderr.splitlines():
         assert {"timestamp", "level", "message"} <= set(json.loads(line)), line

@@ -159,10 +159,11 @@ def test_letters_become_rows_once_the_team_is_there(refused):
 def rows_of_another_worker(deployment) -> dict[str, dict]:
     """What a worker of another group makes of the input now: the rows that there would be had the team been there."""
     topic = f"{deployment.tag}-again"
-    for kind in ("tagged", "matches", "dead"):
+    for kind in ("tagged", "matches", "dead", "warnings"):
         deployment.create_topic(f"{topic}-{kind}", 3)
     deployment.run_to_end(group=topic, application=topic, output={
-        "tagged": f"{topic}-tagged", "matches": f"{topic}-matches", "dead_letters": f"{topic}-dead"})
+        "tagged": f"{topic}-tagged", "matches": f"{topic}-matches", "dead_letters": f"{topic}-dead",
+        "warnings": f"{topic}-warnings"})
     reads = read_topic(deployment.cluster.address, f"{topic}-tagged")
     return {read.header("tagstream-source").decode(): json.loads(read.value) for read in reads}
 

@@ -13,7 +13,7 @@ from chdb import session
 
 from contracts import FOLDER
 
-FILES = ("events.sql", "matches.sql")
+FILES = ("events.sql", "matches.sql", "warnings.sql")
 VIRTUAL = "_topic String, _partition UInt64, _offset UInt64, _error String, _raw_message String"
 _KAFKA = re.compile(r"ENGINE = Kafka\s+SETTINGS\s+(?P<settings>.*)$", re.DOTALL)
 

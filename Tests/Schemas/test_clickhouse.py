@@ -12,7 +12,7 @@ from contracts import FOLDER, schema
 TEAM = 2
 DAY = {"team_id": TEAM, "since": "2023-09-15 00:00:00", "until": "2023-09-16 00:00:00"}
 QUERIES = clickhouse.queries()
-QUEUES = {"events": "tagged_event", "matches": "action_match"}
+QUEUES = {"events": "tagged_event", "matches": "action_match", "warnings": "ingestion_warning"}
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,7 @@ def loaded(row_lines, matches):
     for _ in range(2):
         warehouse.load("events_queue", row_lines)
         warehouse.load("matches_queue", [json.dumps(match) for match in matches])
+        warehouse.load("warnings_queue", [json.dumps(warning) for warning in schema("ingestion_warning")["examples"]])
     yield warehouse
     warehouse.close()
 
@@ -131,6 +132,11 @@ def test_a_match_comes_back_as_it_was(loaded, matches):
     assert len(stored) == len(matches)
     for match in matches:
         assert stored[tuple(match[name] for name in identity)] == match | {"person_id": match["person_id"] or ""}
+
+
+def test_a_warning_comes_back_as_it_was(loaded):
+    stored = loaded.ask("SELECT * FROM warnings FINAL ORDER BY team_id")
+    assert stored == schema("ingestion_warning")["examples"]
 
 
 # MARK: Queries

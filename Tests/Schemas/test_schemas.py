@@ -9,7 +9,8 @@ from jsonschema import Draft202012Validator
 from contracts import FOLDER, NAMES, ContractViolation, headers_object, schema, validate_stream, violations
 
 EXPECTED = [
-    "action_match", "catalogue_action", "catalogue_quarantine", "catalogue_team", "dead_letter_headers", "raw_record", "tagged_event",
+    "action_match", "catalogue_action", "catalogue_quarantine", "catalogue_team", "dead_letter_headers", "ingestion_warning",
+    "raw_record", "tagged_event",
 ]  # fmt: skip
 MISSING = object()
 
@@ -67,6 +68,15 @@ WRONG = [
     ("dead_letter_headers", 0, "dlq_part", "1", "$.dlq_part"),
     ("dead_letter_headers", 0, "dlq_left_out", "", "$.dlq_left_out"),
     ("dead_letter_headers", 0, "token", 7, "$.token"),
+    ("ingestion_warning", 0, "type", "other", "$.type"),
+    ("ingestion_warning", 0, "source", "plugin-server", "$.source"),
+    ("ingestion_warning", 0, "details", {}, "$.details"),
+    ("ingestion_warning", 0, "details", "[]", "$.details"),
+    ("ingestion_warning", 0, "details", '{"event":"e"}', "$.details"),
+    ("ingestion_warning", 0, "timestamp", "2025-09-01T10:00:02Z", "$.timestamp"),
+    ("catalogue_team", 2, "settings", {"drop_events_older_than_seconds": -1}, "$.settings"),
+    ("catalogue_team", 2, "settings", {"group_types": {"company": 5}}, "$.settings"),
+    ("catalogue_team", 2, "settings", {"group_types": ["company"]}, "$.settings"),
     ("catalogue_team", 0, "id", 0, "$.id"),
     ("catalogue_team", 0, "id", "2", "$.id"),
     ("catalogue_team", 0, "api_token", "", "$.api_token"),

@@ -36,7 +36,7 @@ import Testing
         #expect(letter.header("dlq_partition") == "3")
         #expect(letter.header("dlq_offset") == "12345")
         #expect(letter.header("dlq_timestamp") == "2025-09-01 10:00:02.950")
-        #expect(letter.header("dlq_epoch") == "3")
+        #expect(letter.header("dlq_epoch") == "4")
         #expect(letter.header("dlq_version") == "1")
         #expect(letter.header("dlq_part") == nil && letter.header("dlq_left_out") == nil)
     }

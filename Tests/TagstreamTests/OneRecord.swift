@@ -31,6 +31,8 @@ struct Outcome {
         var value: [UInt8]?
         var headers: [(name: String, value: [UInt8]?)]
 
+        var isWarning: Bool { destination == .warnings }
+
         /// The value of the last header of a name, as text.
         func header(_ name: String) -> String? {
             headers.last { $0.name == name }?.value.map { String(decoding: $0, as: UTF8.self) }
@@ -41,6 +43,15 @@ struct Outcome {
     var records: [Written]
 
     var deadLetters: [Written] { records.filter { $0.destination == .deadLetters } }
+    /// The warnings, each as an object with its `details` parsed.
+    var warnings: [[String: Any]] {
+        records.filter(\.isWarning).map { written in
+            var warning = Outcome.object(String(decoding: written.value ?? [], as: UTF8.self))
+            warning["details"] = Outcome.object(warning["details"] as? String ?? "")
+            return warning
+        }
+    }
+    var warningTypes: [String] { warnings.compactMap { $0["type"] as? String } }
     var reason: String? { deadLetters.first?.header("dlq_reason") }
     var detail: String? { deadLetters.first?.header("dlq_detail") }
     var rowText: String? {
@@ -72,6 +83,11 @@ let testSnapshot: Snapshot = {
     let entries = [
         ("team/1", #"{"id":1,"name":"Test","api_token":"phc_test"}"#),
         ("team/2", #"{"id":2,"name":"Other","api_token":"phc_other"}"#),
+        (
+            "team/3",
+            #"{"id":3,"api_token":"phc_rules","settings":{"drop_events_older_than_seconds":3600,"#
+                + #""group_types":{"company":0,"team":4,"caf\u00e9":2}}}"#
+        ),
         ("action/1/7", #"{"id":7,"version":3,"name":"Quote \"x\"","steps":[{"event":null}]}"#),
     ]
     for (offset, entry) in entries.enumerated() {
@@ -87,9 +103,10 @@ func process(
     _ records: [OneRecord],
     limits: EventLimits = EventLimits(),
     keepsIgnored: Bool = false,
+    droppedTokens: [String] = [],
     under snapshot: Snapshot = testSnapshot
 ) -> (counts: OutcomeCounts, outcomes: [[Outcome.Written]]) {
-    var pipeline = Pipeline(limits: limits, keepsIgnored: keepsIgnored)
+    var pipeline = Pipeline(limits: limits, keepsIgnored: keepsIgnored, droppedTokens: droppedTokens)
     return process(records, by: &pipeline, under: snapshot)
 }
 
@@ -124,8 +141,9 @@ func process(
             batch.appendHeader(name: lend(Array(header.name.utf8))!, value: lend(header.value))
         }
     }
+    let tooLarge = Set(records.filter(\.isTooLargeForOutput).map(\.offset))
     batch.keep { kept, _ in
-        kept.isTooLargeForOutput = records.contains { $0.isTooLargeForOutput && $0.offset == kept.offset }
+        kept.isTooLargeForOutput = tooLarge.contains(kept.offset)
         return true
     }
     var out = OutputBatch(capacity: 1 << 10)
@@ -151,8 +169,20 @@ func process(
 }
 
 /// Walks one record through a pipeline of its own.
-func process(_ record: OneRecord, limits: EventLimits = EventLimits(), keepsIgnored: Bool = false) -> Outcome {
-    let (counts, outcomes) = process([record], limits: limits, keepsIgnored: keepsIgnored)
+func process(
+    _ record: OneRecord,
+    limits: EventLimits = EventLimits(),
+    keepsIgnored: Bool = false,
+    droppedTokens: [String] = [],
+    under snapshot: Snapshot = testSnapshot
+) -> Outcome {
+    let (counts, outcomes) = process(
+        [record],
+        limits: limits,
+        keepsIgnored: keepsIgnored,
+        droppedTokens: droppedTokens,
+        under: snapshot
+    )
     #expect(counts.input == 1)
     return Outcome(counts: counts, records: outcomes[0])
 }

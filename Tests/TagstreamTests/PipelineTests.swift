@@ -22,7 +22,7 @@ import Testing
         #expect(counts.matches == 40)
         for (index, written) in outcomes.enumerated() {
             switch index % 5 {
-            case 0, 1: #expect(written.map(\.destination) == [.tagged, .matches])
+            case 0, 1: #expect(written.filter { !$0.isWarning }.map(\.destination) == [.tagged, .matches])
             case 2: #expect(written.isEmpty)
             default: #expect(written.map(\.destination) == [.deadLetters])
             }
@@ -36,9 +36,9 @@ import Testing
         )
         let large = flat(properties: #"{"a":"\#(String(repeating: "\\u0061", count: 50_000))"}"#)
         let last = envelope(properties: #"{"$session_id":"0190F3C1-8a52-7cc1-9f3e-2b0f6a1d4e77"}"#)
-        let alone = process(last).records.map(\.value)
+        let alone = process(last).records.filter { !$0.isWarning }.map(\.value)
         for before in [hostile, large, OneRecord("{"), OneRecord(nil), flat(event: #""$performance_event""#)] {
-            #expect(process([before, last]).outcomes[1].map(\.value) == alone)
+            #expect(process([before, last]).outcomes[1].filter { !$0.isWarning }.map(\.value) == alone)
         }
     }
 
@@ -49,8 +49,8 @@ import Testing
             flat(), flat(properties: #"{"a":"\#(String(repeating: "x", count: 970_000))"}"#), envelope(),
         ])
         #expect(counts.tagged == 2 && counts.deadLetters == 1 && counts.matches == 2)
-        #expect(outcomes[1].map(\.destination) == [.deadLetters, .deadLetters])
-        #expect(outcomes[0].map(\.value).count == 2 && outcomes[2].map(\.value).count == 2)
+        #expect(outcomes[1].map(\.destination) == [.deadLetters, .deadLetters, .warnings])
+        #expect([0, 2].allSatisfy { outcomes[$0].count { !$0.isWarning } == 2 })
     }
 
     @Test func `repeats a person's id in match records only where it is one`() {
@@ -74,7 +74,7 @@ import Testing
         #expect(match["source"] as? String == "events_raw/3/12345")
         #expect(match["event_uuid"] as? String == "0190f3c1-8a52-7cc1-9f3e-2b0f6a1d4e77")
         #expect(match["timestamp"] as? String == "2025-09-01 10:00:02.513")
-        #expect(match["epoch"] as? Int == 3)
+        #expect(match["epoch"] as? Int == 4)
     }
 }
 

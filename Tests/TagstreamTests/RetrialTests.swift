@@ -20,7 +20,7 @@ private func letters(of record: OneRecord) throws -> [DeadLetter] {
         #expect(letter.headers.map(\.value) == [[0xFE], nil, []])
         #expect(letter.source == "events_raw/3/12345")
         #expect(letter.timestamp == record.timestamp)
-        #expect((letter.reason, letter.step, letter.epoch) == ("invalid_json", "decode", 3))
+        #expect((letter.reason, letter.step, letter.epoch) == ("invalid_json", "decode", 4))
         #expect(letter.obstacle == nil)
     }
 
@@ -155,6 +155,16 @@ private func letters(of record: OneRecord) throws -> [DeadLetter] {
             return
         }
         #expect(!verdict.isSettled && written.isEmpty)
+    }
+
+    @Test func `warns of what it accepts and not of what fails again`() throws {
+        let fields = #","ip":"1","ip":"2""#
+        #expect(try tryAgain(letter(of: flat(fields))).written.map(\.0).contains(.warnings))
+        let identify = flat(properties: #"{"$anon_distinct_id":5}"#, event: #""$identify""#)
+        #expect(process(identify).warningTypes == ["invalid_anon_distinct_id"])
+        #expect(try tryAgain(letter(of: identify)).written.isEmpty)
+        let client = try tryAgain(letter(of: flat(event: #""$$client_ingestion_warning""#)))
+        #expect(client.verdict.isSettled && client.written.map(\.0) == [.warnings])
     }
 
     @Test func `settles what is ignored now`() throws {

@@ -69,7 +69,7 @@ import Testing
 
     init() throws {
         cluster = try EmbeddedCluster()
-        for topic in ["events_tagged", "action_matches", "events_dead_letter"] {
+        for topic in ["events_tagged", "action_matches", "events_dead_letter", "ingestion_warnings"] {
             try cluster.createTopic(topic, partitions: 2)
         }
         client = try ClientConfiguration(brokers: cluster.bootstrapServers)
@@ -91,7 +91,8 @@ import Testing
                 inputs: [],
                 tagged: "events_tagged",
                 matches: "action_matches",
-                deadLetters: "events_dead_letter"
+                deadLetters: "events_dead_letter",
+                warnings: "ingestion_warnings"
             ),
             now: MonotonicClock.milliseconds,
             shouldStop: { false },

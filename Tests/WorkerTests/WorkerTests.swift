@@ -15,7 +15,7 @@ import Testing
     init() throws {
         cluster = try EmbeddedCluster()
         try cluster.createTopic("events_raw", partitions: 3)
-        for topic in ["events_tagged", "action_matches", "events_dead_letter"] {
+        for topic in ["events_tagged", "action_matches", "events_dead_letter", "ingestion_warnings"] {
             try cluster.createTopic(topic, partitions: 2)
         }
         client = try ClientConfiguration(brokers: cluster.bootstrapServers)

@@ -128,7 +128,7 @@ public struct Catalogue: Sendable {
     /// - Complexity: the actions of the teams that changed; conditions that did not change are not compiled again.
     public mutating func snapshot() -> Snapshot {
         let compiled = teams.values.sorted { $0.id < $1.id }.map { team in
-            Team(id: team.id, token: team.token, plan: plan(of: team.id))
+            Team(id: team.id, token: team.token, plan: plan(of: team.id), rules: team.rules)
         }
         stale.removeAll()
         return Snapshot(epoch: epoch, teams: compiled)

@@ -1,6 +1,7 @@
 /// A team as the catalogue's topic and definition files hold it: `{"id": 2, "name": "Web shop", "api_token": "phc_…"}`.
 ///
-/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``); other settings are kept.
+/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``), others are in ``EventRules``; settings
+/// that are not known are kept.
 public struct TeamDefinition: Sendable, Equatable {
     /// The team's id.
     public var id: Int64
@@ -10,6 +11,8 @@ public struct TeamDefinition: Sendable, Equatable {
     public var token: String
     /// What all actions of the team may cost together for one event, in the units of ``ActionCost``.
     public var actionCostQuota: Int
+    /// What the team asks of its events.
+    public var rules: EventRules
     /// The definition as it was read, with every key that its author wrote.
     public var source: JSONTree
 
@@ -32,7 +35,9 @@ public struct TeamDefinition: Sendable, Equatable {
         }
         self.id = id
         self.token = token
-        actionCostQuota = try Self.quota(of: tree, team: id)
+        let settings = try Self.settings(of: tree, team: id)
+        actionCostQuota = try Self.quota(in: settings, team: id)
+        rules = try EventRules(settings, team: id)
         name = tree["name"]?.text ?? ""
         source = tree
     }
@@ -40,11 +45,16 @@ public struct TeamDefinition: Sendable, Equatable {
     /// The largest quota that a team may be given.
     public static let largestQuota = 1_000_000_000
 
-    private static func quota(of tree: JSONTree, team id: Int64) throws(CatalogueProblem) -> Int {
-        guard let settings = tree["settings"], !settings.isNull else { return ActionCost.teamQuota }
+    /// The team's settings; an empty object where there are none.
+    private static func settings(of tree: JSONTree, team id: Int64) throws(CatalogueProblem) -> JSONTree {
+        guard let settings = tree["settings"], !settings.isNull else { return .object([]) }
         guard case .object = settings else {
             throw CatalogueProblem("team \(id): \"settings\" is \(settings.kindName), expected an object")
         }
+        return settings
+    }
+
+    private static func quota(in settings: JSONTree, team id: Int64) throws(CatalogueProblem) -> Int {
         guard let quota = settings["action_cost_quota"], !quota.isNull else { return ActionCost.teamQuota }
         guard let number = quota.integer, 1...Int64(largestQuota) ~= number else {
             throw CatalogueProblem(

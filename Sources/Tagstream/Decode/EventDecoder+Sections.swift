@@ -28,7 +28,8 @@ extension EventDecoder {
         keysLeft = parts.keysLeft
         decoded.propertiesObject = parts.properties
         decoded.event.properties = Section(first: 0, count: Int32(truncatingIfNeeded: bench.fields.count))
-        var duplicates = index.mark(
+        var duplicates = parts.duplicates
+        duplicates &+= index.mark(
             decoded.event.properties,
             of: &bench.fields,
             bytes: bench.bytes,
@@ -77,7 +78,15 @@ extension EventDecoder {
             // A `$set` among the properties that is no object is only a property: PostHog keeps and ignores it.
             if value.kind == .object { _ = try scan(value, name, onto: &bench) }
         }
+        let middle = bench.fields.count
         _ = try scan(top, name, onto: &bench)
+        if middle > first, bench.fields.count > middle {
+            // That the one beside the properties supersedes the one within is no duplicate: each is counted by itself.
+            _ = mark(from: middle, &duplicates, on: &bench)
+            _ = mark(first..<middle, &duplicates, on: &bench)
+            var overlaps = 0
+            return mark(from: first, &overlaps, on: &bench)
+        }
         return mark(from: first, &duplicates, on: &bench)
     }
 
@@ -94,9 +103,17 @@ extension EventDecoder {
     }
 
     private mutating func mark(from first: Int, _ duplicates: inout Int, on bench: inout Workbench) -> Section {
+        mark(first..<bench.fields.count, &duplicates, on: &bench)
+    }
+
+    private mutating func mark(
+        _ range: Range<Int>,
+        _ duplicates: inout Int,
+        on bench: inout Workbench
+    ) -> Section {
         let section = Section(
-            first: Int32(truncatingIfNeeded: first),
-            count: Int32(truncatingIfNeeded: bench.fields.count &- first)
+            first: Int32(truncatingIfNeeded: range.lowerBound),
+            count: Int32(truncatingIfNeeded: range.count)
         )
         guard section.count > 0 else { return .empty }
         var unused = SpecialProperties()

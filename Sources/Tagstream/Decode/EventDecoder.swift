@@ -115,13 +115,15 @@ struct EventDecoder: ~Copyable {
                 let opening = scanner.byte
                 if opening == 0x22, readsData, equals(name, "data") {
                     inner = EventParts()
+                    if sawData || envelope.data.kind != .missing { envelope.duplicates &+= 1 }
                     envelope.data = .missing
                     var nested = scanner.inEscapedSpace()
                     try event(&inner, &nested, onto: &bench.fields, &bench.scratch)
                     try scanner.close(nested)
                     sawData = true
                 } else if opening == 0x22, equals(name, "properties") {
-                    envelope.properties = try propertiesText(&scanner, onto: &bench.fields)
+                    let text = try propertiesText(&scanner, onto: &bench.fields)
+                    envelope.properties.replace(by: text, counting: &envelope.duplicates)
                 } else {
                     if opening == 0x7B || opening == 0x5B, !isRewritten, Self.isDocument(name) {
                         throw ScanFailure(kind: .rewrite, offset: scanner.position)
@@ -222,7 +224,7 @@ struct EventDecoder: ~Copyable {
                 tape.removeAll()
                 let start = scanner.position
                 try scanner.fields(onto: &tape, depthLeft: limits.depth - 2)
-                parts.properties = .object(start..<scanner.position)
+                parts.properties.replace(by: .object(start..<scanner.position), counting: &parts.duplicates)
             } else {
                 parts.note(name, try scanner.value(depthLeft: limits.depth - 1))
             }
@@ -285,6 +287,12 @@ struct EventDecoder: ~Copyable {
         case .keys: return Rejection(.limitKeys, in: .decode, "more than \(limits.keys) keys")
         case .keyLength:
             return Rejection(.limitKeyLength, in: .decode, "a key of more than \(limits.keyBytes) bytes \(place)")
+        case .number:
+            return Rejection(
+                .limitNumber,
+                in: .decode,
+                "a number of more than \(EventLimits.numberBytes) characters \(place)"
+            )
         case .field:
             return Rejection(.invalidField, in: .decode, "\"\(failure.field)\" is not an object \(place)")
         }

@@ -28,69 +28,72 @@ struct EventParts {
     var data = Value.missing
     /// How many more keys the event may have.
     var keysLeft = 0
+    /// Fields that a later field of the same name has superseded.
+    var duplicates = 0
 
     /// Notes a field by its name; a later one of the same name wins, as in PostHog's and ClickHouse's parsers.
     @inline(__always)
     mutating func note(_ name: UnsafeRawBufferPointer, _ value: Value) {
         switch name.count {
-        case 2: if equals(name, "ip") { ip = value }
-        case 3: if equals(name, "now") { now = value }
+        case 2: if equals(name, "ip") { ip.replace(by: value, counting: &duplicates) }
+        case 3: if equals(name, "now") { now.replace(by: value, counting: &duplicates) }
         case 4:
             if equals(name, "uuid") {
-                uuid = value
+                uuid.replace(by: value, counting: &duplicates)
             } else if equals(name, "$set") {
-                set = value
+                set.replace(by: value, counting: &duplicates)
             } else if equals(name, "data") {
-                data = value
+                data.replace(by: value, counting: &duplicates)
             }
         case 5:
             if equals(name, "event") {
-                event = value
+                event.replace(by: value, counting: &duplicates)
             } else if equals(name, "token") {
-                token = value
+                token.replace(by: value, counting: &duplicates)
             }
         case 6:
             if equals(name, "offset") {
-                offset = value
+                offset.replace(by: value, counting: &duplicates)
             } else if equals(name, "$unset") {
-                unset = value
+                unset.replace(by: value, counting: &duplicates)
             }
         case 7:
             if equals(name, "sent_at") {
-                sentAt = value
+                sentAt.replace(by: value, counting: &duplicates)
             } else if equals(name, "api_key") {
-                apiKey = value
+                apiKey.replace(by: value, counting: &duplicates)
             }
         case 9:
             if equals(name, "timestamp") {
-                timestamp = value
+                timestamp.replace(by: value, counting: &duplicates)
             } else if equals(name, "$set_once") {
-                setOnce = value
+                setOnce.replace(by: value, counting: &duplicates)
             } else if equals(name, "person_id") {
-                personID = value
+                personID.replace(by: value, counting: &duplicates)
             }
-        case 10: if equals(name, "properties") { properties = value }
-        case 11: if equals(name, "distinct_id") { distinctID = value }
-        case 14: if equals(name, "elements_chain") { elementsChain = value }
+        case 10: if equals(name, "properties") { properties.replace(by: value, counting: &duplicates) }
+        case 11: if equals(name, "distinct_id") { distinctID.replace(by: value, counting: &duplicates) }
+        case 14: if equals(name, "elements_chain") { elementsChain.replace(by: value, counting: &duplicates) }
         case 17: noteLong(name, value)
-        case 20: if equals(name, "historical_migration") { historicalMigration = value }
+        case 20:
+            if equals(name, "historical_migration") { historicalMigration.replace(by: value, counting: &duplicates) }
         default: break  // an unknown field of the event itself has no place in the row; those of `properties` are kept
         }
     }
 
     private mutating func noteLong(_ name: UnsafeRawBufferPointer, _ value: Value) {
         if equals(name, "person_properties") {
-            personProperties = value
+            personProperties.replace(by: value, counting: &duplicates)
         } else if equals(name, "group0_properties") {
-            groups.0 = value
+            groups.0.replace(by: value, counting: &duplicates)
         } else if equals(name, "group1_properties") {
-            groups.1 = value
+            groups.1.replace(by: value, counting: &duplicates)
         } else if equals(name, "group2_properties") {
-            groups.2 = value
+            groups.2.replace(by: value, counting: &duplicates)
         } else if equals(name, "group3_properties") {
-            groups.3 = value
+            groups.3.replace(by: value, counting: &duplicates)
         } else if equals(name, "group4_properties") {
-            groups.4 = value
+            groups.4.replace(by: value, counting: &duplicates)
         }
     }
 
@@ -121,5 +124,15 @@ struct EventParts {
         first(&groups.3, inner.groups.3)
         first(&groups.4, inner.groups.4)
         properties = inner.properties
+        duplicates &+= inner.duplicates
+    }
+}
+
+extension Value {
+    /// Takes the place of what stood there; counts when something did.
+    @inline(__always)
+    mutating func replace(by value: Value, counting duplicates: inout Int) {
+        if kind != .missing { duplicates &+= 1 }
+        self = value
     }
 }

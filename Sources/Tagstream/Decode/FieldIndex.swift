@@ -19,10 +19,13 @@ struct SpecialProperties {
     var processPersonProfile: Int32 = -1
     var ignoreSentAt: Int32 = -1
     var token: Int32 = -1
+    var verified: Int32 = -1
+    var groups: Int32 = -1
 
     private static let names: [StaticString] = [
         "$elements_chain", "$elements", "$ip", "$set", "$set_once", "$unset", "$sent_at", "$session_id",
         "$process_person_profile", "$ignore_sent_at", "token",
+        "$verified", "$groups",
     ]
 
     /// One bit for each value of a hash's lowest nine bits that a name takes: most keys of most events end here.
@@ -42,10 +45,13 @@ struct SpecialProperties {
         case 4: if equals(key, "$set") { set = index }
         case 5: if equals(key, "token") { token = index }
         case 6: if equals(key, "$unset") { unset = index }
+        case 7: if equals(key, "$groups") { groups = index }
         case 8: if equals(key, "$sent_at") { sentAt = index }
         case 9:
             if equals(key, "$elements") {
                 elements = index
+            } else if equals(key, "$verified") {
+                verified = index
             } else if equals(key, "$set_once") {
                 setOnce = index
             }

@@ -18,7 +18,9 @@ public enum DeadLetterReason: String, Sendable, CaseIterable {
     case limitKeys = "limit_keys"
     /// A key is longer than the limit.
     case limitKeyLength = "limit_key_length"
-    /// The record has more headers than the limit.
+    /// A number is written with more characters than the limit.
+    case limitNumber = "limit_number"
+    /// The record has more headers, or more bytes of them, than the limit.
     case limitHeaders = "limit_headers"
     /// The event has no name.
     case missingEvent = "missing_event"
@@ -26,6 +28,12 @@ public enum DeadLetterReason: String, Sendable, CaseIterable {
     case missingDistinctID = "missing_distinct_id"
     /// The distinct id is longer than the limit.
     case distinctIDTooLong = "distinct_id_too_long"
+    /// The key of a `$groupidentify` is longer than the limit of distinct ids.
+    case groupKeyTooLong = "group_key_too_long"
+    /// `$anon_distinct_id` of an `$identify` is no text.
+    case invalidAnonDistinctID = "invalid_anon_distinct_id"
+    /// `alias` of a `$create_alias` or `$merge_dangerously` is no text.
+    case invalidAlias = "invalid_alias"
     /// The uuid is not 8-4-4-4-12 hexadecimal digits.
     case invalidUUID = "invalid_uuid"
     /// Neither header nor envelope nor event carries a token.

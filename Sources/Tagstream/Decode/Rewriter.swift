@@ -311,7 +311,9 @@ private struct Document {
         }
         let text = UnsafeRawBufferPointer(start: bytes + start, count: end - start)
         let mayOverflow = text.count + Self.exponent(of: text) > 300
-        let outOfRange = mayOverflow && !isFiniteNumber(text) && isJSONNumber(text)
+        // A number that is too long stays a number, for the scanner to refuse.
+        let outOfRange =
+            mayOverflow && text.count <= EventLimits.numberBytes && !isFiniteNumber(text) && isJSONNumber(text)
         if outOfRange { put(0x22, &out) }
         out.put(bytes + start, text.count)
         if outOfRange { put(0x22, &out) }

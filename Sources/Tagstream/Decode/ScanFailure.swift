@@ -11,6 +11,8 @@ struct ScanFailure: Error {
         case keys
         /// A key longer than the limit.
         case keyLength
+        /// A number with more characters than the limit.
+        case number
         /// A field of the event has a type that it cannot have.
         case field
         /// Valid so far, but written in a way that the one pass does not read: see ``Rewriter``.
@@ -57,6 +59,12 @@ public struct EventLimits: Sendable, Equatable {
     public var outputBytes = 960_000
     /// Headers of a record.
     public var headers = 256
+    /// Bytes of the names and values of a record's headers together.
+    public var headerBytes = 65_536
+    /// Elements of an event; of more the innermost are kept.
+    public var elements = 512
+    /// Characters of one number, as written; not to be configured, because nobody has a use for such numbers.
+    public static let numberBytes = 1100
 
     /// The documented defaults.
     public init() {}

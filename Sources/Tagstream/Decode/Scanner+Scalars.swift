@@ -33,6 +33,7 @@ extension Scanner {
 
     @inline(never)
     func checkRange(_ start: Int, _ end: Int) throws(ScanFailure) {
+        guard end &- start <= EventLimits.numberBytes else { throw ScanFailure(kind: .number, offset: start) }
         guard isFiniteNumber(UnsafeRawBufferPointer(start: base + start, count: end - start)) else {
             throw ScanFailure(kind: .rewrite, offset: start)
         }

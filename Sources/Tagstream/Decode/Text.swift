@@ -113,6 +113,16 @@ func utf16Length(_ bytes: UnsafeRawBufferPointer) -> Int {
     return units
 }
 
+/// How many bytes of well-formed text hold at most so many UTF-16 units, no character cut in two.
+func utf16Prefix(of text: UnsafeRawBufferPointer, units limit: Int) -> Int {
+    var units = 0
+    for (index, byte) in text.enumerated() where byte & 0xC0 != 0x80 {
+        units += byte >= 0xF0 ? 2 : 1
+        if units > limit { return index }
+    }
+    return text.count
+}
+
 extension ByteArena {
     /// Appends a Unicode scalar in UTF-8; a surrogate, which is none, becomes U+FFFD.
     mutating func append(scalar: UInt32) {

@@ -232,7 +232,9 @@ public enum Timestamp {
     private static func rfc2822(_ start: Cursor) -> Int64? {
         var cursor = start
         if !isDigit(cursor.byte(0)) {
-            guard cursor.byte(3) == 0x2C else { return nil }
+            // Which day of the week it is said to be does not matter; that it is one does.
+            let isDay = (0..<3).allSatisfy { cursor.byte($0) | 0x20 &- 0x61 < 26 }
+            guard isDay, cursor.byte(3) == 0x2C else { return nil }
             cursor.position += 4
             cursor.skipBlanks()
         }

@@ -18,6 +18,12 @@ public struct OutcomeCounts: Sendable, Equatable {
     public private(set) var deadLettersByReason: [Int] = []
     /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
     public private(set) var ignoredByReason: [Int] = []
+    /// Warnings that events gave cause for, by type, in the order of ``WarningType/allCases``; empty while there are none.
+    ///
+    /// Also those that are not written because the same was written not long before.
+    public private(set) var warningsByType: [Int] = []
+    /// Records written to `ingestion_warnings`.
+    public var warnings = 0
 
     /// Makes counts of zero.
     ///
@@ -41,6 +47,11 @@ public struct OutcomeCounts: Sendable, Equatable {
         ignoredByReason[IgnoredReason.allCases.firstIndex(of: reason)!] += 1
     }
 
+    mutating func add(_ type: WarningType) {
+        if warningsByType.isEmpty { warningsByType = Array(repeating: 0, count: WarningType.allCases.count) }
+        for (place, other) in WarningType.allCases.enumerated() where other == type { warningsByType[place] += 1 }
+    }
+
     /// Adds the counts of another batch.
     public mutating func add(_ other: OutcomeCounts) {
         tagged += other.tagged
@@ -51,6 +62,8 @@ public struct OutcomeCounts: Sendable, Equatable {
         evaluationErrors += other.evaluationErrors
         deadLettersByReason = Self.sum(deadLettersByReason, other.deadLettersByReason)
         ignoredByReason = Self.sum(ignoredByReason, other.ignoredByReason)
+        warningsByType = Self.sum(warningsByType, other.warningsByType)
+        warnings += other.warnings
     }
 
     private static func sum(_ one: [Int], _ other: [Int]) -> [Int] {
@@ -66,5 +79,10 @@ public struct OutcomeCounts: Sendable, Equatable {
     /// Ignored records by the name of their reason; reasons without any are left out.
     public var ignoredReasons: [(reason: String, count: Int)] {
         zip(IgnoredReason.allCases, ignoredByReason).filter { $1 > 0 }.map { ($0.rawValue, $1) }
+    }
+
+    /// Warnings that events gave cause for, by the name of their type; types without any are left out.
+    public var warningTypes: [(type: String, count: Int)] {
+        zip(WarningType.allCases, warningsByType).filter { $1 > 0 }.map { ($0.rawValue, $1) }
     }
 }

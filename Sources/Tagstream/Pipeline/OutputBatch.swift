@@ -6,6 +6,8 @@ public enum Destination: UInt8, Sendable, CaseIterable {
     case matches
     /// `events_dead_letter`: what could not be processed, byte for byte, with its reason.
     case deadLetters
+    /// `ingestion_warnings`: what a team should know of its events, for whoever looks after its clients.
+    case warnings
 }
 
 /// What leaves the pipeline for one batch of input: the output records in input order, and the count of every outcome.

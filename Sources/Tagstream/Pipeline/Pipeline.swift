@@ -11,6 +11,7 @@ public struct Pipeline: ~Copyable {
     private var bench = Workbench()
     private var decoder: EventDecoder
     private let validator: EventValidator
+    private var warnings = WarningDesk()
     private var matcher = Matcher()
     private var actions = MatchedActions()
     private var elementsColumn = ElementsColumn()
@@ -18,12 +19,17 @@ public struct Pipeline: ~Copyable {
     public private(set) var failures = FailureWatch()
 
     /// Makes a pipeline with its own memory.
-    public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false) {
+    ///
+    /// - Parameter droppedTokens: tokens whose records are ignored (setting `ignored.tokens`).
+    public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false, droppedTokens: [String] = []) {
         self.limits = limits
         self.keepsIgnored = keepsIgnored
         decoder = EventDecoder(limits: limits)
-        validator = EventValidator(limits: limits)
+        validator = EventValidator(limits: limits, droppedTokens: droppedTokens.map { Array($0.utf8) })
     }
+
+    /// Forgets which warnings were written: for work that is done again, since the first time may never have been committed.
+    public mutating func forgetWarnings() { warnings.forget() }
 
     /// Walks one batch from the front door to the back door.
     ///
@@ -33,12 +39,15 @@ public struct Pipeline: ~Copyable {
     {
         let before = out.counts.input
         for index in batch.records.indices {
+            var notes = EventNotes()
             do {
-                try process(batch, at: index, under: snapshot, into: &out)
+                try process(batch, at: index, under: snapshot, noting: &notes, into: &out)
             } catch {
                 out.counts.add(error.reason)
                 DeadLetterEncoder.encode(batch, at: index, error, epoch: snapshot.epoch, into: &out)
+                notes.end(with: error.reason.warning)
             }
+            if !notes.warnings.isEmpty { warn(of: notes, batch, at: index, under: snapshot, into: &out) }
         }
         precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
     }
@@ -49,12 +58,14 @@ public struct Pipeline: ~Copyable {
         _ batch: borrowing RecordBatch,
         at index: Int,
         under snapshot: Snapshot,
+        noting notes: inout EventNotes,
         into out: inout OutputBatch
     ) throws(Rejection) {
         let record = try RecordContext(at: index, of: batch, limits)
         let decoded = try decoder.decode(record.value, on: &bench)
-        switch try validator.validate(decoded, from: record, under: snapshot, on: &bench) {
+        switch try validator.validate(decoded, from: record, under: snapshot, on: &bench, noting: &notes) {
         case .ignored(let reason):
+            notes.end(with: reason.warning)
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
@@ -167,5 +178,18 @@ public struct Pipeline: ~Copyable {
         guard keepsIgnored else { return }
         let kept = Rejection(.ignored, in: .validate, reason.rawValue)
         DeadLetterEncoder.encode(batch, at: index, kept, epoch: snapshot.epoch, into: &out)
+    }
+
+    @inline(never)
+    private mutating func warn(
+        of notes: EventNotes,
+        _ batch: borrowing RecordBatch,
+        at index: Int,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
+    ) {
+        // Whoever has notes has passed this before.
+        guard let record = try? RecordContext(at: index, of: batch, limits) else { return }
+        warnings.write(notes, from: record, at: index, under: snapshot, limits, on: &bench, into: &out)
     }
 }

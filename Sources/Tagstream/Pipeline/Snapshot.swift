@@ -14,12 +14,15 @@ public struct Team: Sendable {
     public let token: String
     /// The team's actions, compiled.
     public let plan: ActionPlan
+    /// What the team asks of its events.
+    public let rules: EventRules
 
     /// Makes a team.
-    public init(id: Int64, token: String, plan: ActionPlan) {
+    public init(id: Int64, token: String, plan: ActionPlan, rules: EventRules = EventRules()) {
         self.id = id
         self.token = token
         self.plan = plan
+        self.rules = rules
     }
 }
 

@@ -9,6 +9,8 @@ public struct Trial: ~Copyable {
     private let validator: EventValidator
     var matcher = Matcher()
     private var matched = MatchedActions()
+    /// What the team asks of its events: matching sees its groups.
+    public var rules = EventRules()
     /// Its own, because a matcher remembers what its evaluator numbers.
     private var explaining = Evaluator()
 
@@ -99,7 +101,7 @@ public struct Trial: ~Copyable {
         } catch {
             throw EventUnreadable(reason: error.reason, detail: error.detail)
         }
-        return validator.prepare(decoded, at: now, on: &bench).decoded.event
+        return validator.prepare(decoded, at: now, under: rules, on: &bench).decoded.event
     }
 
     private func matchedIDs(_ plan: ActionPlan) -> [Int64] {

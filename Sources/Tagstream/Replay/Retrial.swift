@@ -24,7 +24,14 @@ public struct Retrial: ~Copyable {
     private var original = ByteArena(capacity: 1 << 16)
 
     /// Makes one with the worker's limits.
-    public init(limits: EventLimits = EventLimits()) { pipeline = Pipeline(limits: limits) }
+    ///
+    /// - Parameter droppedTokens: as the worker's.
+    public init(limits: EventLimits = EventLimits(), droppedTokens: [String] = []) {
+        pipeline = Pipeline(limits: limits, droppedTokens: droppedTokens)
+    }
+
+    /// Forgets which warnings were written: for letters that are tried again, since the first time was never committed.
+    public mutating func forgetWarnings() { pipeline.forgetWarnings() }
 
     /// Tries a letter.
     ///
@@ -47,7 +54,8 @@ public struct Retrial: ~Copyable {
         out.removeAll()
         pipeline.process(batch, under: snapshot, into: &out)
         let verdict = verdict()
-        out.records.removeAll { $0.destination == .deadLetters }
+        // A letter that fails again has been warned of when it was written.
+        if !verdict.isSettled { out.records.removeAll() }
         try use(out, batch)
         return verdict
     }

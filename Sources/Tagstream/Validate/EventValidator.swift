@@ -13,40 +13,101 @@ struct EventValidator {
     static let longestPersonID = 200
 
     let limits: EventLimits
+    /// Tokens whose records are ignored.
+    var droppedTokens: [[UInt8]] = []
 
     /// Checks and normalises an event.
     ///
     /// What is computed on the way (a corrected timestamp's text, an added `$ip`) is appended to the workbench.
+    ///
+    /// What is noticed is noted for whoever warns the team.
     ///
     /// - Throws: a ``Rejection`` of the steps `tenant` or `validate`.
     func validate(
         _ decoded: DecodedEvent,
         from record: RecordContext,
         under snapshot: Snapshot,
-        on bench: inout Workbench
+        on bench: inout Workbench,
+        noting notes: inout EventNotes
     ) throws(Rejection) -> Verdict {
-        var valid = ValidEvent(decoded: decoded, team: try team(of: decoded, record, snapshot, &bench))
+        notes.name = decoded.event.name
+        notes.distinctID = decoded.event.distinctID
+        guard let team = try team(of: decoded, record, snapshot, &bench) else { return .ignored(.droppedToken) }
+        notes.team = team
+        var valid = ValidEvent(decoded: decoded, team: team)
+        times(of: &valid, record, on: &bench, noting: &notes)
         try name(of: &valid, on: &bench)
-        if equals(bench.written(valid.decoded.event.name), "$performance_event") { return .ignored(.performanceEvent) }
-        if equals(bench.written(valid.decoded.event.name), "$$client_ingestion_warning") {
-            return .ignored(.clientIngestionWarning)
-        }
-        try distinctID(of: &valid, on: &bench)
+        notes.name = valid.decoded.event.name
+        if let reason = ignored(valid, on: &bench, noting: &notes) { return .ignored(reason) }
+        try distinctID(of: &valid, on: &bench, noting: &notes)
+        notes.distinctID = valid.decoded.event.distinctID
         try uuid(of: &valid, record, on: &bench)
-        times(of: &valid, record, on: &bench)
+        notes.uuid = valid.uuid
+        valid.kind = EventKind(bench.written(valid.decoded.event.name))
+        try IdentityCheck.check(valid.kind, valid, limits.distinctIDUnits, on: &bench, noting: &notes)
+        // The rules are asked where they are: a copy would count references that all lanes share.
+        let oldest = snapshot.teams[team].rules.dropsOlderThanSeconds
+        if oldest > 0, let age = notes.age, age > oldest * Timestamp.second { return .ignored(.tooOld) }
+        divergence(of: valid, decoded, on: bench, noting: &notes)
         // Every match record repeats the person's id: what is no id by its length must not be multiplied.
         if valid.decoded.personID.length > Self.longestPersonID { valid.decoded.personID = .missing }
         valid.decoded.isHistorical = valid.decoded.isHistorical || record.isHistorical
-        guard Normaliser.normalise(&valid, forcesPersonless: record.forcesPersonless, on: &bench) else {
-            return .ignored(.personless)
+        if decoded.duplicateKeys > 0 {
+            notes.duplicateKeys = decoded.duplicateKeys
+            notes.warn(.duplicateKeys)
         }
+        notes.isForcedPersonless = record.forcesPersonless
+        var groups: GroupColumns.Columns?
+        if decoded.special.groups >= 0 {
+            groups = GroupColumns.find(decoded.special.groups, snapshot.teams[team].rules, on: &bench)
+        }
+        let normaliser = Normaliser(groups: groups, elementLimit: limits.elements)
+        guard normaliser.normalise(&valid, forcesPersonless: record.forcesPersonless, on: &bench, noting: &notes)
+        else { return .ignored(.personless) }
         return .valid(valid)
     }
 
+    /// Events that are none.
+    @inline(__always)
+    private func ignored(_ valid: ValidEvent, on bench: inout Workbench, noting notes: inout EventNotes)
+        -> IgnoredReason?
+    {
+        let name = bench.written(valid.decoded.event.name)
+        if equals(name, "$performance_event") { return .performanceEvent }
+        guard equals(name, "$$client_ingestion_warning") else { return nil }
+        notes.message = bench.property("$$client_ingestion_warning_message", of: valid.decoded.event.properties)
+        return .clientIngestionWarning
+    }
+
+    /// A UUIDv7 tells when it was made; one that is days away from the timestamp tells of a clock or of a forged id.
+    @inline(__always)
+    private func divergence(
+        of valid: ValidEvent,
+        _ decoded: DecodedEvent,
+        on bench: borrowing Workbench,
+        noting notes: inout EventNotes
+    ) {
+        guard decoded.event.uuid.kind == .string, decoded.event.uuid.length > 0,
+            let made = UUIDText.version7Time(bench.bytes.base + Int(valid.uuid.offset)),
+            abs(made - notes.timestamp) > Self.mostDivergence
+        else { return }
+        notes.uuidTime = made
+        notes.warn(.divergentUUID)
+    }
+
+    /// Three days in milliseconds, as at PostHog.
+    private static let mostDivergence: Int64 = 3 * 86_400_000
+
     /// Normalises an event without refusing anything: for ``Trial``.
-    func prepare(_ decoded: DecodedEvent, at now: Int64, on bench: inout Workbench) -> ValidEvent {
+    func prepare(
+        _ decoded: DecodedEvent,
+        at now: Int64,
+        under rules: EventRules,
+        on bench: inout Workbench
+    ) -> ValidEvent {
         var valid = ValidEvent(decoded: decoded, team: 0)
-        times(of: &valid, RecordContext(timestamp: now), on: &bench)
+        var notes = EventNotes()
+        times(of: &valid, RecordContext(timestamp: now), on: &bench, noting: &notes)
         // Without a usable time of its own an event fails every relative date (docs/actions.md, "Dates") instead of
         // happening in 1970.
         let hasOwnTime =
@@ -55,9 +116,12 @@ struct EventValidator {
         if !hasOwnTime { valid.decoded.event.timestamp = nil }
         // Matching sees the name and the ids as a worker would store them, where there are any.
         try? name(of: &valid, on: &bench)
-        try? self.distinctID(of: &valid, on: &bench)
+        try? self.distinctID(of: &valid, on: &bench, noting: &notes)
         if valid.decoded.event.uuid.length > 0 { try? uuid(of: &valid, RecordContext(timestamp: now), on: &bench) }
-        _ = Normaliser.normalise(&valid, forcesPersonless: false, on: &bench)
+        valid.kind = EventKind(bench.written(valid.decoded.event.name))
+        let groups = GroupColumns.find(decoded.special.groups, rules, on: &bench)
+        let normaliser = Normaliser(groups: groups, elementLimit: limits.elements)
+        _ = normaliser.normalise(&valid, forcesPersonless: false, on: &bench, noting: &notes)
         return valid
     }
 
@@ -68,7 +132,7 @@ struct EventValidator {
         _ record: RecordContext,
         _ snapshot: Snapshot,
         _ bench: inout Workbench
-    ) throws(Rejection) -> Int {
+    ) throws(Rejection) -> Int? {
         if let only = snapshot.onlyTeam { return only }
         var value = decoded.event.token
         if !value.isSet, decoded.special.token >= 0 { value = bench.fields[Int(decoded.special.token)].value }
@@ -77,6 +141,7 @@ struct EventValidator {
         guard let token, token.count > 0 else {
             throw Rejection(.noToken, in: .tenant, "neither a header nor the event has a \"token\"")
         }
+        if !droppedTokens.isEmpty, droppedTokens.contains(where: { $0.elementsEqual(token) }) { return nil }
         guard let team = snapshot.team(for: token) else {
             throw Rejection(
                 .unknownToken,
@@ -92,7 +157,7 @@ struct EventValidator {
     private func name(of valid: inout ValidEvent, on bench: inout Workbench) throws(Rejection) {
         let name = valid.decoded.event.name
         guard name.isSet, name.kind != .string || name.length > 0 else {
-            throw Rejection(.missingEvent, in: .validate, "\"event\" is \(found(name)), expected the event's name")
+            throw Rejection(.missingEvent, in: .validate, "\"event\" is \(name.kindName), expected the event's name")
         }
         // A name of another type becomes its JSON text; text of at most so many bytes has no more UTF-16 units than the limit.
         if name.kind == .string, name.length <= limits.eventNameUnits, !name.flags.contains(.escaped) { return }
@@ -100,13 +165,17 @@ struct EventValidator {
         let text = bench.text(ofStringAt: name)
         // What has no escapes but the necessary ones stays as it is; `\u0024identify` is spelt `$identify` from here on.
         if name.kind == .string, name.length <= limits.eventNameUnits, text.first != 0x24 { return }
-        let kept = prefix(of: text, units: limits.eventNameUnits)
+        let kept = utf16Prefix(of: text, units: limits.eventNameUnits)
         valid.decoded.event.name = bench.appendString(UnsafeRawBufferPointer(rebasing: text[..<kept]))
     }
 
-    private func distinctID(of valid: inout ValidEvent, on bench: inout Workbench) throws(Rejection) {
+    private func distinctID(
+        of valid: inout ValidEvent,
+        on bench: inout Workbench,
+        noting notes: inout EventNotes
+    ) throws(Rejection) {
         let id = valid.decoded.event.distinctID
-        guard id.isSet else { throw missingDistinctID(found(id)) }
+        guard id.isSet else { throw missingDistinctID(id.kindName) }
         if id.kind == .string, id.length <= limits.distinctIDUnits, id.length > 0, !id.flags.contains(.escaped),
             bench.bytes.base.load(fromByteOffset: Int(id.offset), as: UInt8.self) > 0x20
         {
@@ -117,6 +186,7 @@ struct EventValidator {
         guard text.contains(where: { $0 > 0x20 }) else { throw missingDistinctID("blank") }
         let units = utf16Length(text)
         guard units <= limits.distinctIDUnits else {
+            notes.length = units
             throw Rejection(
                 .distinctIDTooLong,
                 in: .validate,
@@ -154,92 +224,11 @@ struct EventValidator {
     }
 
     private func invalidUUID(_ value: Value, _ bench: borrowing Workbench) -> Rejection {
-        let found = value.kind == .string ? "\"\(quoted(bench.written(value)))\"" : found(value)
+        let found = value.kind == .string ? "\"\(quoted(bench.written(value)))\"" : value.kindName
         return Rejection(.invalidUUID, in: .validate, "\"uuid\" is \(found), expected 8-4-4-4-12 hexadecimal digits")
     }
 
-    // MARK: Times
-
-    /// The gateway's rule (docs/events.md, "Time"): done already where the envelope has a `timestamp`, redone here where
-    /// it has none.
-    private func times(of valid: inout ValidEvent, _ record: RecordContext, on bench: inout Workbench) {
-        let decoded = valid.decoded
-        let stamped = decoded.now.kind == .string ? bench.instant(decoded.now) : nil
-        // A "now" that cannot be printed is none.
-        let captured = stamped.flatMap(printable) ?? record.now.flatMap(Timestamp.parse).flatMap(printable)
-        // Whoever produced the record may have set its Kafka timestamp to any 64-bit number.
-        let created = min(record.timestamp, Timestamp.lastPrintable)
-        let now = captured ?? max(0, created) * 1000
-        var instant = now
-        if decoded.correctedTimestamp.isSet {
-            instant = bench.instant(decoded.correctedTimestamp) ?? now
-        } else {
-            if let client = bench.instant(decoded.clientTimestamp) {
-                instant = client
-                let ignoresSentAt =
-                    decoded.special.ignoreSentAt >= 0
-                    && bench.fields[Int(decoded.special.ignoreSentAt)].value.kind == .true
-                if !ignoresSentAt, decoded.sentAt.kind == .string, let sent = bench.instant(decoded.sentAt) {
-                    instant = client - (sent - now)
-                }
-            }
-            if let offset = milliseconds(decoded.offset, &bench) { instant = now - offset * 1000 }
-            // Offline, where a record has no time of its own, there is no "now" to be ahead of.
-            let knowsNow = captured != nil || record.timestamp >= 0
-            if knowsNow, instant - now > 23 * 3600 * Timestamp.second { instant = now }
-        }
-        // Years outside 0…9999 cannot be written: 1970-01-01, as the gateway does.
-        if !Timestamp.isPrintable(instant) { instant = 0 }
-        valid.decoded.event.timestamp = Timestamp.milliseconds(instant)
-        valid.capturedAt = captured.map(Timestamp.milliseconds)
-        valid.createdAt = created >= 0 ? created : Timestamp.milliseconds(now)
-        let start = bench.bytes.count
-        bench.bytes.reserve(Timestamp.printedLength)
-        Timestamp.write(milliseconds: Timestamp.milliseconds(instant), into: &bench.bytes)
-        valid.decoded.event.timestampText = Value(
-            offset: UInt32(start),
-            length: UInt32(Timestamp.printedLength),
-            kind: .string,
-            flags: .plain
-        )
-    }
-
-    private func printable(_ instant: Int64) -> Int64? { Timestamp.isPrintable(instant) ? instant : nil }
-
-    /// `offset`: a number of milliseconds or the text of one; fractions are cut, and what is absurd counts as absent.
-    private func milliseconds(_ value: Value, _ bench: inout Workbench) -> Int64? {
-        guard value.kind == .number || value.kind == .string, value.length > 0 else { return nil }
-        var number: Int64 = 0
-        let text = bench.text(ofStringAt: value)
-        var digits = text[...]
-        let isNegative = digits.first == 0x2D
-        if isNegative { digits = digits.dropFirst() }
-        guard let first = digits.first, isDigit(first) else { return nil }
-        for byte in digits {
-            guard isDigit(byte) else {
-                guard isJSONNumber(text), byte == 0x2E, !digits.contains(where: { $0 | 0x20 == 0x65 })
-                else { return nil }
-                break
-            }
-            number = number * 10 + Int64(byte - 0x30)
-            if number > 1 << 43 { return nil }  // 279 years
-        }
-        return isNegative ? -number : number
-    }
-
     // MARK: Words for humans
-
-    private func found(_ value: Value) -> String {
-        switch value.kind {
-        case .missing: "missing"
-        case .null: "null"
-        case .true, .false: "a boolean"
-        case .number: "a number"
-        case .string: value.length == 0 ? "empty" : "a text"
-        case .array: "a list"
-        case .object: "an object"
-        }
-    }
 
     /// A bounded, printable form of bytes from outside: never a control character, never more than 80 characters.
     private func quoted(_ bytes: UnsafeRawBufferPointer) -> String {
@@ -254,16 +243,6 @@ struct EventValidator {
                 }
             )
         )
-    }
-
-    /// How many bytes of well-formed text hold at most so many UTF-16 units, no character cut in two.
-    private func prefix(of text: UnsafeRawBufferPointer, units limit: Int) -> Int {
-        var units = 0
-        for (index, byte) in text.enumerated() where byte & 0xC0 != 0x80 {
-            units += byte >= 0xF0 ? 2 : 1
-            if units > limit { return index }
-        }
-        return text.count
     }
 }
 

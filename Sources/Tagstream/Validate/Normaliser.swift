@@ -3,9 +3,19 @@
 ///
 /// What is added lies on the workbench as the JSON text that the row will contain, and on the tape as a field, so that matching
 /// sees what will be stored. What is taken away is flagged, and the row encoder leaves it out.
-enum Normaliser {
+struct Normaliser {
+    /// The event's groups, by the team's numbers; nil where it has none.
+    let groups: GroupColumns.Columns?
+    /// How many elements an event may have.
+    let elementLimit: Int
+
     /// Normalises an event; returns false when it has to be ignored: a merge of persons sent without a person profile.
-    static func normalise(_ valid: inout ValidEvent, forcesPersonless: Bool, on bench: inout Workbench) -> Bool {
+    func normalise(
+        _ valid: inout ValidEvent,
+        forcesPersonless: Bool,
+        on bench: inout Workbench,
+        noting notes: inout EventNotes
+    ) -> Bool {
         let first = bench.fields.count
         let special = valid.decoded.special
         addAddress(&valid.decoded, on: &bench)
@@ -13,22 +23,32 @@ enum Normaliser {
             remove(special.sentAt, &valid.decoded, on: bench)
             bench.addProperty("$sent_at", valid.decoded.sentAt)
         }
+        // Only a server can have verified anything.
+        remove(special.verified, &valid.decoded, on: bench)
         lowerCaseSession(&valid.decoded, on: &bench)
         mergeTopLevelSets(&valid.decoded, on: &bench)
-        let isKept = applyPersonFlag(&valid, forcesPersonless: forcesPersonless, firstAdded: first, on: &bench)
+        let isKept = applyPersonFlag(
+            &valid,
+            forcesPersonless: forcesPersonless,
+            firstAdded: first,
+            on: &bench,
+            noting: &notes
+        )
+        if let groups, valid.personMode == .full { setGroups(groups, &valid.decoded, on: &bench) }
         valid.decoded.event.addedProperties = Section(first: Int32(first), count: Int32(bench.fields.count - first))
         chooseElements(&valid, special, on: bench)
+        limitElements(&valid.decoded.event, on: &bench, noting: &notes)
         return isKept
     }
 
-    private static func remove(_ index: Int32, _ decoded: inout DecodedEvent, on bench: borrowing Workbench) {
+    private func remove(_ index: Int32, _ decoded: inout DecodedEvent, on bench: borrowing Workbench) {
         guard index >= 0 else { return }
         bench.fields[Int(index)].value.flags.formUnion([.removed, .superseded])
         decoded.hasRemovedProperties = true
     }
 
     /// `$ip` is the envelope's unless the event brings its own.
-    private static func addAddress(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
+    private func addAddress(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         guard decoded.ip.kind == .string, decoded.ip.length > 0 else { return }
         if decoded.special.ip >= 0 {
             if bench.fields[Int(decoded.special.ip)].value.isSet { return }
@@ -38,7 +58,7 @@ enum Normaliser {
     }
 
     /// `$set` and `$set_once` beside the properties are stored within them, merged over what stood there.
-    private static func mergeTopLevelSets(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
+    private func mergeTopLevelSets(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         if decoded.hasTopSet {
             remove(decoded.special.set, &decoded, on: bench)
             bench.addProperty("$set", objectOf: decoded.event.set)
@@ -54,7 +74,7 @@ enum Normaliser {
     }
 
     /// A session id that is a UUID is stored in lower case, so that one session stays one whatever the SDK's habit.
-    private static func lowerCaseSession(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
+    private func lowerCaseSession(_ decoded: inout DecodedEvent, on bench: inout Workbench) {
         let index = decoded.special.sessionID
         guard index >= 0 else { return }
         var value = bench.fields[Int(index)].value
@@ -71,37 +91,34 @@ enum Normaliser {
     }
 
     /// `$process_person_profile`: false takes off everything that would touch a person; true is the default and is not stored.
-    private static func applyPersonFlag(
+    private func applyPersonFlag(
         _ valid: inout ValidEvent,
         forcesPersonless: Bool,
         firstAdded: Int,
-        on bench: inout Workbench
+        on bench: inout Workbench,
+        noting notes: inout EventNotes
     ) -> Bool {
         let special = valid.decoded.special
-        let flag =
-            special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value.kind : .missing
-        let name = bench.written(valid.decoded.event.name)
+        let value =
+            special.processPersonProfile >= 0 ? bench.fields[Int(special.processPersonProfile)].value : .missing
+        let flag = value.kind
         guard forcesPersonless || flag == .false else {
+            if flag != .missing, flag != .true {
+                notes.personFlag = value
+                notes.warn(.invalidPersonFlag)
+            }
             remove(special.processPersonProfile, &valid.decoded, on: bench)
-            if equals(name, "$groupidentify") { dropPersonUpdates(&valid, from: firstAdded, on: bench) }
+            if valid.kind == .groupIdentify { dropPersonUpdates(&valid, from: firstAdded, on: bench) }
             return true
         }
-        let merges = equals(name, "$identify") || equals(name, "$create_alias") || equals(name, "$merge_dangerously")
-        if merges { return false }
+        if valid.kind.merges { return false }
         valid.personMode = .propertyless
         dropPersonUpdates(&valid, from: firstAdded, on: bench)
         valid.decoded.event.personProperties = .empty
         valid.decoded.personObject = .missing
         valid.decoded.event.groups = (.empty, .empty, .empty, .empty, .empty)
         valid.decoded.groupObjects = (.missing, .missing, .missing, .missing, .missing)
-        let properties = valid.decoded.event.properties
-        for index in Int(properties.first)..<Int(properties.first + properties.count) {
-            let key = bench.key(of: bench.fields[index])
-            guard key.count == 8 else { continue }
-            if equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_"), key[7] &- 0x30 < 5 {
-                remove(Int32(index), &valid.decoded, on: bench)
-            }
-        }
+        removeGroups(&valid.decoded, on: &bench) { _ in true }
         if flag != .false {
             remove(special.processPersonProfile, &valid.decoded, on: bench)
             bench.addProperty("$process_person_profile", literal: "false", kind: .false)
@@ -109,7 +126,26 @@ enum Normaliser {
         return true
     }
 
-    private static func dropPersonUpdates(
+    /// Takes off the properties `$group_0` … `$group_4` whose column is meant.
+    private func removeGroups(_ decoded: inout DecodedEvent, on bench: inout Workbench, where isMeant: (Int) -> Bool) {
+        let properties = decoded.event.properties
+        for index in Int(properties.first)..<Int(properties.first + properties.count) {
+            let key = bench.key(of: bench.fields[index])
+            guard key.count == 8, equals(UnsafeRawBufferPointer(rebasing: key[..<7]), "$group_") else { continue }
+            let column = key[7] &- 0x30
+            if column < 5, isMeant(Int(column)) { remove(Int32(index), &decoded, on: bench) }
+        }
+    }
+
+    /// The groups that `$groups` names, over whatever stood in their columns.
+    private func setGroups(_ groups: GroupColumns.Columns, _ decoded: inout DecodedEvent, on bench: inout Workbench) {
+        removeGroups(&decoded, on: &bench) { groups[$0].isSet }
+        for column in 0..<EventRules.mostGroupTypes where groups[column].isSet {
+            bench.addProperty(GroupColumns.names[column], anyOf: groups[column])
+        }
+    }
+
+    private func dropPersonUpdates(
         _ valid: inout ValidEvent,
         from firstAdded: Int,
         on bench: borrowing Workbench
@@ -130,7 +166,7 @@ enum Normaliser {
     }
 
     /// The chain leaves the properties for a column of its own: `$elements_chain`, else `$elements`, else the stored row's.
-    private static func chooseElements(
+    private func chooseElements(
         _ valid: inout ValidEvent,
         _ special: SpecialProperties,
         on bench: borrowing Workbench
@@ -150,6 +186,20 @@ enum Normaliser {
         valid.decoded.hasRemovedProperties = true
         let hasChain = special.elementsChain >= 0 && bench.fields[Int(special.elementsChain)].value.kind == .string
         if !hasChain { valid.decoded.event.elements = elements }
+    }
+
+    /// Of too many elements the innermost stay.
+    private func limitElements(_ event: inout Event, on bench: inout Workbench, noting notes: inout EventNotes) {
+        if event.elements.kind == .array {
+            guard let cut = ElementLimit.cut(list: event.elements, to: elementLimit, on: &bench) else { return }
+            event.elements = cut
+        } else {
+            guard event.elementsChain.kind == .string,
+                let cut = ElementLimit.cut(chain: event.elementsChain, to: elementLimit, on: &bench)
+            else { return }
+            event.elementsChain = cut
+        }
+        notes.warn(.elementsTruncated)
     }
 }
 
@@ -182,6 +232,11 @@ extension Workbench {
         append(key, name, Value(offset: UInt32(start), length: UInt32(length), kind: .string, flags: flags))
     }
 
+    /// Appends a property with any value of escaped space that lies on the workbench.
+    mutating func addProperty(_ name: StaticString, anyOf value: Value) {
+        if value.kind == .string { addProperty(name, value) } else { addProperty(name, copyOf: value) }
+    }
+
     /// Appends a property whose value is the text of a JSON literal or number.
     mutating func addProperty(_ name: StaticString, literal: StaticString, kind: Value.Kind) {
         bytes.reserve(literal.utf8CodeUnitCount + name.utf8CodeUnitCount + 16)
@@ -191,7 +246,7 @@ extension Workbench {
         append(key, name, Value(offset: UInt32(start), length: UInt32(bytes.count - start), kind: kind, flags: []))
     }
 
-    /// Appends a property whose value is an object or array of escaped space that lies on the workbench.
+    /// Appends a property whose value, in escaped space, is anything but a text and that lies on the workbench.
     mutating func addProperty(_ name: StaticString, copyOf value: Value) {
         bytes.reserve(Int(value.length) + name.utf8CodeUnitCount + 16)
         let key = openProperty(name)

@@ -37,6 +37,31 @@ enum UUIDText {
         return (word | ~(digit | letter)) & 0x8080_8080_8080_8080
     }
 
+    /// The milliseconds since 1970 within a UUIDv7 (RFC 9562 §5.7) of lower-case digits; nil for another version or variant.
+    @inline(__always)
+    static func version7Time(_ bytes: UnsafeRawPointer) -> Int64? {
+        guard bytes.load(fromByteOffset: 14, as: UInt8.self) == 0x37 else { return nil }
+        switch bytes.load(fromByteOffset: 19, as: UInt8.self) {
+        case 0x38, 0x39, 0x61, 0x62: break
+        default: return nil
+        }
+        let high = value(bytes.loadUnaligned(as: UInt64.self))
+        let low = value(UInt64(bytes.loadUnaligned(fromByteOffset: 9, as: UInt32.self)) << 32 | 0x3030_3030)
+        return Int64(high << 16 | low)
+    }
+
+    /// The value of eight lower-case hexadecimal digits, the first of them in the lowest byte.
+    @inline(__always)
+    private static func value(_ digits: UInt64) -> UInt64 {
+        // A letter has bit 6, and its low four bits are nine less than its value.
+        let letters = digits >> 6 & 0x0101_0101_0101_0101
+        var nibbles = (digits & 0x0F0F_0F0F_0F0F_0F0F) &+ letters &* 9
+        // Two digits to a byte, two bytes to four digits, and the rest, each time the earlier one above the later one.
+        nibbles = (nibbles << 4 | nibbles >> 8) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 8 | nibbles >> 16) & 0x0000_FFFF_0000_FFFF
+        return (nibbles << 16 | nibbles >> 32) & 0xFFFF_FFFF
+    }
+
     /// Appends the UUIDv5 (RFC 9562 §5.5) of a name in Tagstream's own namespace: the id of an event that came without one, so
     /// that a replay of the same record gives the same id.
     static func appendVersion5(of name: UnsafeRawBufferPointer, to out: inout ByteArena) {

@@ -21,6 +21,10 @@ public enum IgnoredReason: String, Sendable, CaseIterable {
     case clientIngestionWarning = "client_ingestion_warning"
     /// An event that would merge persons, sent with `$process_person_profile: false`.
     case personless = "personless_merge"
+    /// The token is one that this deployment drops (setting `ignored.tokens`).
+    case droppedToken = "dropped_token"
+    /// The event is older than its team wants (`settings.drop_events_older_than_seconds`).
+    case tooOld = "event_dropped_too_old"
 }
 
 /// An event that the rules of docs/events.md accept, normalised: nothing after this room can refuse it, except for its
@@ -31,6 +35,7 @@ struct ValidEvent {
     /// The 36 characters of the uuid, lower case.
     var uuid = Value.missing
     var personMode = PersonMode.full
+    var kind = EventKind.other
     /// Milliseconds since 1970: what "now" was for this event, and when its record was written to Kafka.
     var capturedAt: Int64?
     var createdAt: Int64 = 0
@@ -76,8 +81,10 @@ struct RecordContext {
                 "the record has \(record.headerCount) headers, the limit is \(limits.headers)"
             )
         }
+        var bytes = 0
         for index in 0..<Int(record.headerCount) {
             let header = batch.headers[Int(record.firstHeader) + index]
+            bytes &+= header.name.count &+ (header.value?.count ?? 0)
             guard let value = header.value, value.count > 0 else { continue }
             switch header.name.count {
             case 3: if equals(header.name, "now") { now = value }
@@ -87,6 +94,13 @@ struct RecordContext {
                 if equals(header.name, "force_disable_person_processing") { forcesPersonless = equals(value, "true") }
             default: break
             }
+        }
+        guard bytes <= limits.headerBytes else {
+            throw Rejection(
+                .limitHeaders,
+                in: .decode,
+                "the record's headers have \(bytes) bytes, the limit is \(limits.headerBytes)"
+            )
         }
     }
 }

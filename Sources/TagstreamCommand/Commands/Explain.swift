@@ -100,10 +100,14 @@ struct Explain: AsyncParsableCommand {
         event: EventSource.Found
     ) throws {
         var trial = Trial()
-        let explanations: [Explanation]
+        var explanations: [Explanation] = []
+        let rules = Dictionary(definitions.teams.map { ($0.id, $0.rules) }, uniquingKeysWith: { $1 })
         do {
-            explanations = try event.bytes.withUnsafeBytes {
-                try trial.explain($0, actions.map(\.action), now: event.timestamp)
+            for (team, action) in actions {
+                trial.rules = rules[team] ?? EventRules()
+                explanations += try event.bytes.withUnsafeBytes {
+                    try trial.explain($0, [action], now: event.timestamp)
+                }
             }
         } catch let error as EventUnreadable {
             throw Failure(.usage, "\"\(self.event)\" is no event: \(error.reason.rawValue): \(error.detail)")

@@ -34,6 +34,21 @@ struct Match: AsyncParsableCommand {
     @Option(help: "Write dead letters to this file, one JSON object a line: line, reason, step, detail.")
     var deadLetters: String?
 
+    @Option(help: "Write warnings to this file, one JSON object a line, as a worker would produce them.")
+    var warnings: String?
+
+    @Option(help: "Ignore the events of this token, as the setting ignored.tokens does. Repeatable.")
+    var dropToken: [String] = []
+
+    @Flag(help: "Write ignored events among the dead letters, with the reason ignored.")
+    var keepIgnored = false
+
+    @Flag(
+        help:
+            "Lines are Kafka records, not events: {\"value\": TEXT, \"headers\": {NAME: TEXT}, \"timestamp\": MILLISECONDS}; base64 instead of value for other bytes."
+    )
+    var records = false
+
     @Flag(help: "Exit with 1 when an event became a dead letter.")
     var strict = false
 
@@ -46,9 +61,20 @@ struct Match: AsyncParsableCommand {
             var run = OfflineRun(
                 snapshot: snapshot,
                 printsIDs: ids,
-                deadLetters: try deadLetters.map(LineWriter.init(path:))
+                pipeline: Pipeline(keepsIgnored: keepIgnored, droppedTokens: dropToken),
+                deadLetters: try deadLetters.map(LineWriter.init(path:)),
+                warnings: try warnings.map(LineWriter.init(path:))
             )
-            try file.forEachLine({ number, line in run.add(line, number: number) }, release: { run.flush() })
+            try file.forEachLine(
+                { number, line in
+                    if records {
+                        run.add(try RecordLine(line, number: number), number: number)
+                    } else {
+                        run.add(line, number: number)
+                    }
+                },
+                release: { run.flush() }
+            )
             run.finish()
             printError(run.summary)
             if strict, run.counts.deadLetters > 0 { throw ExitCode(Failure.Code.no.rawValue) }
@@ -71,20 +97,30 @@ struct Match: AsyncParsableCommand {
 
 /// One run of the pipeline over lines of a file, in batches as a lane would get them.
 struct OfflineRun: ~Copyable {
-    private var pipeline = Pipeline()
+    private var pipeline: Pipeline
     private var batch = RecordBatch()
     private var out = OutputBatch()
     private let snapshot: Snapshot
     private let printsIDs: Bool
     private var rows = LineWriter(FileHandle.standardOutput)
     private var deadLetters: LineWriter?
+    private var warnings: LineWriter?
+    private var lent = LentBytes()
     private let topic: Int32
     private(set) var counts = OutcomeCounts()
 
-    init(snapshot: Snapshot, printsIDs: Bool, deadLetters: consuming LineWriter?) {
+    init(
+        snapshot: Snapshot,
+        printsIDs: Bool,
+        pipeline: consuming Pipeline,
+        deadLetters: consuming LineWriter?,
+        warnings: consuming LineWriter?
+    ) {
         self.snapshot = snapshot
         self.printsIDs = printsIDs
         self.deadLetters = deadLetters
+        self.warnings = warnings
+        self.pipeline = pipeline
         topic = batch.index(ofTopic: "file")
     }
 
@@ -95,9 +131,26 @@ struct OfflineRun: ~Copyable {
         if batch.records.count == 1000 { flush() }
     }
 
+    /// Adds a record with its headers.
+    mutating func add(_ line: RecordLine, number: Int) {
+        batch.append(
+            topic: topic,
+            partition: 0,
+            offset: Int64(number - 1),
+            timestamp: line.timestamp,
+            key: nil,
+            value: line.value.map { lent.lend($0) }
+        )
+        for header in line.headers {
+            batch.appendHeader(name: lent.lend(header.name), value: header.value.map { lent.lend($0) })
+        }
+        if batch.records.count == 1000 { flush() }
+    }
+
     mutating func finish() {
         rows.flush()
         deadLetters?.flush()
+        warnings?.flush()
     }
 
     /// What happened, in one line for a human.
@@ -110,7 +163,11 @@ struct OfflineRun: ~Copyable {
         counts.add(out.counts)
         printsIDs ? writeIDs() : writeRows()
         writeDeadLetters()
+        for record in out.records where record.destination == .warnings {
+            if let value = out.bytes(record.value) { warnings?.write(value) }
+        }
         batch.removeAll()
+        lent.removeAll()
     }
 
     private mutating func writeRows() {

@@ -150,6 +150,10 @@ enum Summary {
             let reasons = counts.deadLetterReasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
             text += ", \(counts.deadLetters) dead letters (\(reasons))"
         }
+        if counts.warnings > 0 {
+            let types = counts.warningTypes.map { "\($0.count) \($0.type)" }.joined(separator: ", ")
+            text += ", \(counts.warnings) warnings written (\(types))"
+        }
         if counts.evaluationErrors > 0 { text += ", \(counts.evaluationErrors) actions not evaluated" }
         return text
     }
@@ -166,6 +170,11 @@ enum Summary {
             .init(key: "actions_failed", value: .number(Int64(sum.committed.evaluationErrors))),
             .init(key: "dead_letters", value: object(sum.committed.deadLetterReasons)),
             .init(key: "ignored", value: object(sum.committed.ignoredReasons)),
+            .init(
+                key: "warnings",
+                value: object(sum.committed.warningTypes.map { (reason: $0.type, count: $0.count) })
+            ),
+            .init(key: "warnings_written", value: .number(Int64(sum.committed.warnings))),
             .init(key: "transactions", value: .number(Int64(sum.commits))),
             .init(key: "aborts", value: .number(Int64(sum.aborts))),
             .init(key: "recoveries", value: .number(Int64(sum.recoveries))),

@@ -90,7 +90,7 @@ struct Topics: ParsableCommand {
         }
 
         private func topics(_ settings: Settings) -> [Admin.NewTopic] {
-            let data = settings.inputs + [settings.tagged, settings.matches, settings.deadLetters]
+            let data = settings.inputs + [settings.tagged, settings.matches, settings.deadLetters, settings.warnings]
             return data.map { Admin.NewTopic($0, partitions: partitions, replication: replication) } + [
                 Admin.NewTopic(
                     settings.catalogueTopic,

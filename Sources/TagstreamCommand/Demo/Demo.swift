@@ -76,7 +76,7 @@ struct Demo: AsyncParsableCommand {
         settings.lane.countsByAction = true
         // A lane that joins while another is being assigned its partitions waits for a whole session here; a real group does not.
         settings.properties = ["session.timeout.ms": "6000", "heartbeat.interval.ms": "500"]
-        for topic in settings.inputs + [settings.tagged, settings.matches, settings.deadLetters] {
+        for topic in settings.inputs + [settings.tagged, settings.matches, settings.deadLetters, settings.warnings] {
             try cluster.createTopic(topic, partitions: Self.partitions)
         }
         try cluster.createTopic(settings.catalogueTopic, partitions: 1)

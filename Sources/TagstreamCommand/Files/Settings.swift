@@ -17,6 +17,7 @@ struct Settings {
     var tagged = "events_tagged"
     var matches = "action_matches"
     var deadLetters = "events_dead_letter"
+    var warnings = "ingestion_warnings"
     var catalogueTopic = "tagstream_catalogue"
     var catalogueFile: String?
     var from: Consumer.Options.Reset?
@@ -72,6 +73,7 @@ struct Settings {
         text("output.tagged", "text, events_tagged: topic of the tagged rows", \.tagged),
         text("output.matches", "text, action_matches: topic of the matches", \.matches),
         text("output.dead_letters", "text, events_dead_letter: topic of the dead letters", \.deadLetters),
+        text("output.warnings", "text, ingestion_warnings: topic of the warnings to teams", \.warnings),
         number(
             "output.max_bytes",
             "bytes, 960000, 1000…100000000: a larger row becomes a dead letter",
@@ -132,6 +134,27 @@ struct Settings {
             \.lane.limits.headers,
             0...10_000
         ),
+        number(
+            "limits.header_bytes",
+            "bytes, 65536, 0…1048576: more of Kafka headers become a dead letter",
+            \.lane.limits.headerBytes,
+            0...1_048_576
+        ),
+        number(
+            "limits.elements",
+            "whole number, 512, 1…100000: of more elements the innermost are kept",
+            \.lane.limits.elements,
+            1...100_000
+        ),
+        Key(
+            name: "ignored.tokens",
+            meaning: "list of texts, []: projects' tokens whose records are ignored, whether or not a team has them"
+        ) {
+            guard case .array(let list) = $1, list.allSatisfy({ $0.text?.isEmpty == false }) else {
+                throw Mistake($1, "a list of tokens")
+            }
+            $0.lane.droppedTokens = list.compactMap(\.text)
+        },
         Key(name: "ignored.keep", meaning: "true or false, false: keep ignored records among the dead letters") {
             guard case .bool(let keeps) = $1 else { throw Mistake($1, "true or false") }
             $0.lane.keepsIgnored = keeps
@@ -269,6 +292,7 @@ struct Settings {
         worker.tagged = tagged
         worker.matches = matches
         worker.deadLetters = deadLetters
+        worker.warnings = warnings
         worker.reset = from
         worker.instanceID = instanceID
         worker.queueBytes = memory

@@ -80,7 +80,7 @@ public struct DeadLetterReplay: ~Copyable {
         self.shouldStop = shouldStop
         self.onLetter = onLetter
         self.onProgress = onProgress
-        retrial = Retrial(limits: worker.lane.limits)
+        retrial = Retrial(limits: worker.lane.limits, droppedTokens: worker.lane.droppedTokens)
         pace = ReplayPace(rate: configuration.rate)
         reader = try DeadLetterReader(
             worker.client,
@@ -99,7 +99,8 @@ public struct DeadLetterReplay: ~Copyable {
                 inputs: [],
                 tagged: worker.tagged,
                 matches: worker.matches,
-                deadLetters: worker.deadLetters
+                deadLetters: worker.deadLetters,
+                warnings: worker.warnings
             ),
             now: now,
             shouldStop: shouldStop,
@@ -232,6 +233,7 @@ public struct DeadLetterReplay: ~Copyable {
                     // What became of the transaction is unknown: the next replay's producer settles that before it asks.
                     throw second.isFenced ? second : known?.error ?? error
                 }
+                retrial.forgetWarnings()
                 // The transaction may have failed before its delivery reports were served; the abort has served them.
                 let culprit = known ?? doors.failedRecord
                 if let culprit, culprit.error.isTooLarge, tooLarge.insert(culprit.label).inserted { continue }

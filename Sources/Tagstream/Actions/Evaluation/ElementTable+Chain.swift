@@ -28,6 +28,23 @@ extension ElementTable {
             parser.position &+= 1
         }
     }
+
+    /// How many bytes the first elements of a chain take that lies decoded at the arena's beginning; nil where it has no more than those.
+    ///
+    /// For chains that are suspiciously long; allocates.
+    static func length(ofFirst limit: Int, inChainOf length: Int, in arena: inout ByteArena) -> Int? {
+        arena.reserve(length)
+        var table = ElementTable()
+        var parser = ChainParser(base: UnsafeRawPointer(arena.base), offset: 0, end: length, epoch: 1)
+        var count = 0
+        while parser.position < parser.end {
+            if count == limit { return parser.position &- 1 }
+            parser.element(into: &table, &arena)
+            count &+= 1
+            parser.position &+= 1
+        }
+        return nil
+    }
 }
 
 private struct ChainParser {
