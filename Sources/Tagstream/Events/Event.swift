@@ -104,6 +104,13 @@ public struct FieldTape: ~Copyable {
     @inline(__always)
     public mutating func removeAll() { count = 0 }
 
+    /// Forgets the fields from `count` on.
+    @inline(__always)
+    mutating func truncate(to count: Int) {
+        assert(0...self.count ~= count, "a tape cannot be truncated to more than it holds")
+        self.count = count
+    }
+
     /// Appends a field.
     @inline(__always)
     public mutating func append(_ field: Field) {

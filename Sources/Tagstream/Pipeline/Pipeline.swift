@@ -11,6 +11,7 @@ public struct Pipeline: ~Copyable {
     private var bench = Workbench()
     private var decoder: EventDecoder
     private let validator: EventValidator
+    private var schemas = SchemaRoom()
     private var matcher = Matcher()
     private var actions = MatchedActions()
     private var elementsColumn = ElementsColumn()
@@ -41,7 +42,7 @@ public struct Pipeline: ~Copyable {
         precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
     }
 
-    /// decode → tenant → validate → normalise → match → encode; whatever stops a record on its way is thrown as a value.
+    /// decode → tenant → validate → normalise → schema → match → encode; whatever stops a record on its way is thrown as a value.
     @inline(__always)
     private mutating func process(
         _ batch: borrowing RecordBatch,
@@ -55,6 +56,7 @@ public struct Pipeline: ~Copyable {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
+            try schemas.check(&event, of: snapshot.teams[event.team], on: &bench)
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
@@ -106,6 +108,7 @@ public struct Pipeline: ~Copyable {
         out.appendRecord(.tagged, input: index, key: key, value: row, firstHeader: firstHeader)
         out.counts.tagged &+= 1
         out.counts.evaluationErrors &+= actions.failedCount
+        if event.isAnnotated { out.counts.annotated &+= 1 }
         encodeMatches(of: event, source, at: index, under: snapshot, into: &out)
     }
 

@@ -14,12 +14,15 @@ public struct Team: Sendable {
     public let token: String
     /// The team's actions, compiled.
     public let plan: ActionPlan
+    /// The schemas of the team's events, compiled.
+    public let trackingPlan: TrackingPlan
 
     /// Makes a team.
-    public init(id: Int64, token: String, plan: ActionPlan) {
+    public init(id: Int64, token: String, plan: ActionPlan, trackingPlan: TrackingPlan = .empty) {
         self.id = id
         self.token = token
         self.plan = plan
+        self.trackingPlan = trackingPlan
     }
 }
 

@@ -150,6 +150,7 @@ enum Summary {
             let reasons = counts.deadLetterReasons.map { "\($0.count) \($0.reason)" }.joined(separator: ", ")
             text += ", \(counts.deadLetters) dead letters (\(reasons))"
         }
+        if counts.annotated > 0 { text += ", \(counts.annotated) with validation errors" }
         if counts.evaluationErrors > 0 { text += ", \(counts.evaluationErrors) actions not evaluated" }
         return text
     }
@@ -163,6 +164,7 @@ enum Summary {
             .init(key: "records", value: .number(Int64(sum.committed.input))),
             .init(key: "tagged", value: .number(Int64(sum.committed.tagged))),
             .init(key: "matches", value: .number(Int64(sum.committed.matches))),
+            .init(key: "annotated", value: .number(Int64(sum.committed.annotated))),
             .init(key: "actions_failed", value: .number(Int64(sum.committed.evaluationErrors))),
             .init(key: "dead_letters", value: object(sum.committed.deadLetterReasons)),
             .init(key: "ignored", value: object(sum.committed.ignoredReasons)),
