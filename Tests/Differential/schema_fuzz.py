@@ -192,7 +192,7 @@ class Schemas:
 
     def write(self, value, plain=True):
         """JSON text; in the odd form with escapes nobody needs, blanks, and members that a later one supersedes."""
-        blank = (lambda: "") if plain else lambda: self.random.choice(["", "", "", " ", "\n", "\t "])
+        blank = (lambda: "") if plain else lambda: self.random.choice(["", "", "", " ", "\r", "\t "])
         if isinstance(value, Number):
             return str(value)
         if isinstance(value, str):

@@ -119,6 +119,14 @@ public struct FieldTape: ~Copyable {
         count &+= 1
     }
 
+    /// Appends a run of another tape's fields.
+    @inline(__always)
+    mutating func append(_ fields: UnsafePointer<Field>, _ length: Int) {
+        while count &+ length > capacity { grow() }
+        (base + count).initialize(from: fields, count: length)
+        count &+= length
+    }
+
     @inline(never)
     private mutating func grow() {
         let moved = UnsafeMutablePointer<Field>.allocate(capacity: capacity * 2)

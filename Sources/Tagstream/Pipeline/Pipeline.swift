@@ -56,7 +56,7 @@ public struct Pipeline: ~Copyable {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
-            try schemas.check(&event, of: snapshot.teams[event.team], on: &bench)
+            try schemas.check(&event, with: snapshot.teams[event.team].trackingPlan, on: &bench)
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)

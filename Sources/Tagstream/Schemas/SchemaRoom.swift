@@ -17,14 +17,16 @@ struct SchemaRoom: ~Copyable {
     ///
     /// - Throws: a ``Rejection`` of reason `schema_validation_failed` where the schema's mode is `reject`.
     @inline(__always)
-    mutating func check(_ event: inout ValidEvent, of team: borrowing Team, on bench: inout Workbench) throws(Rejection)
-    {
-        if team.trackingPlan.isEmpty { return }
-        try check(&event, with: team.trackingPlan, on: &bench)
+    mutating func check(
+        _ event: inout ValidEvent,
+        with plan: TrackingPlan,
+        on bench: inout Workbench
+    ) throws(Rejection) {
+        if !plan.isEmpty { try checkTracked(&event, with: plan, on: &bench) }
     }
 
     @inline(never)
-    private mutating func check(
+    private mutating func checkTracked(
         _ event: inout ValidEvent,
         with plan: TrackingPlan,
         on bench: inout Workbench
@@ -60,7 +62,8 @@ struct SchemaRoom: ~Copyable {
 
     // MARK: Annotating
 
-    private mutating func annotate(_ event: inout ValidEvent, _ tables: SchemaTables, on bench: inout Workbench) {
+    private mutating func annotate(_ event: inout ValidEvent, _ tables: SchemaTablesPointer, on bench: inout Workbench)
+    {
         text.removeAll()
         text.append([0x5B])
         for index in 0..<evaluator.violations.count {
@@ -81,7 +84,7 @@ struct SchemaRoom: ~Copyable {
         event.isAnnotated = true
     }
 
-    private mutating func put(_ violation: SchemaViolation, _ tables: SchemaTables) {
+    private mutating func put(_ violation: SchemaViolation, _ tables: SchemaTablesPointer) {
         text.reserve(64)
         text.put("{\"path\":\"")
         text.append(escaping: evaluator.paths.bytes(Int(violation.path.offset), Int(violation.path.length)))
@@ -94,7 +97,7 @@ struct SchemaRoom: ~Copyable {
         } else if violation.keyword == .false {
             text.put("nothing")
         } else {
-            text.append(escaping: tables.bytes(violation.expected))
+            text.append(escaping: tables.pointee.bytes(violation.expected))
         }
         text.reserve(8)
         text.put("\"}")
@@ -117,7 +120,7 @@ struct SchemaRoom: ~Copyable {
             decoding: evaluator.paths.bytes(Int(violation.path.offset), Int(violation.path.length)),
             as: UTF8.self
         )
-        let expected = String(decoding: schema.tables.bytes(violation.expected), as: UTF8.self)
+        let expected = String(decoding: schema.tables.pointee.bytes(violation.expected), as: UTF8.self)
         let place = path.isEmpty ? "the properties object" : path
         let sentence: String
         switch violation.keyword {

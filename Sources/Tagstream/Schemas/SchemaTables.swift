@@ -120,8 +120,10 @@ struct FlatTextRule {
 
 /// What a schema says of objects.
 struct FlatObjectRule {
-    /// One bit for each value of a key's hash's lowest six bits: most fields of most events end here.
-    var filter: UInt64 = 0
+    /// Where its part of ``SchemaTables/filters`` begins: one bit for each value of a hash's lowest nine bits that a key takes.
+    ///
+    /// Most fields of most events end there.
+    var filter: Int32 = 0
     /// The table of keys, a power of two.
     var keys = SchemaRange()
     /// The keys that must be there: which of ``SchemaTables/names``.
@@ -184,6 +186,9 @@ struct FlatBranches {
     var expectedNot = PoolRange()
 }
 
+/// A schema's tables as they are handed around: one word instead of thirty.
+typealias SchemaTablesPointer = UnsafePointer<SchemaTables>
+
 /// Everything the evaluator reads of one event's schema, flat.
 ///
 /// Lives as long as its ``CompiledSchema``; the evaluator borrows a copy of the pointers during one call.
@@ -196,6 +201,8 @@ struct SchemaTables {
     let texts: Frozen<FlatTextRule>
     let objects: Frozen<FlatObjectRule>
     let keys: Frozen<FlatSchemaKey>
+    /// Eight words for each object rule.
+    let filters: Frozen<UInt64>
     let names: Frozen<PoolRange>
     let patterns: Frozen<FlatKeyPattern>
     let arrays: Frozen<FlatArrayRule>
@@ -217,6 +224,7 @@ struct SchemaTables {
         texts.deallocate()
         objects.deallocate()
         keys.deallocate()
+        filters.deallocate()
         names.deallocate()
         patterns.deallocate()
         arrays.deallocate()
@@ -231,16 +239,21 @@ struct SchemaTables {
 /// Sendable: the tables are written before `init` returns and only read afterwards; they are freed with the last reference, and
 /// whoever evaluates holds one. The patterns that they point to are owned here.
 final class CompiledSchema: @unchecked Sendable {
-    let tables: SchemaTables
+    let tables: SchemaTablesPointer
     /// What one event may have to pay, in the units of ``SchemaCost``.
     let cost: Int
     private let patterns: [Pattern]
 
     init(_ tables: SchemaTables, patterns: [Pattern], cost: Int) {
-        self.tables = tables
+        let kept = UnsafeMutablePointer<SchemaTables>.allocate(capacity: 1)
+        kept.initialize(to: tables)
+        self.tables = SchemaTablesPointer(kept)
         self.patterns = patterns
         self.cost = cost
     }
 
-    deinit { tables.deallocate() }
+    deinit {
+        tables.pointee.deallocate()
+        tables.deallocate()
+    }
 }

@@ -50,7 +50,7 @@ public struct SchemaTrial: ~Copyable {
             return Violation(
                 path: String(decoding: path, as: UTF8.self),
                 keyword: "\(violation.keyword.name)",
-                expected: String(decoding: tables.bytes(violation.expected), as: UTF8.self)
+                expected: String(decoding: tables.pointee.bytes(violation.expected), as: UTF8.self)
             )
         }
     }

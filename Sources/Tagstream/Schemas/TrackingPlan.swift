@@ -4,7 +4,7 @@ struct FlatTrackedEvent {
     var hash: UInt32
     var mode: SchemaMode
     var version: Int64
-    var tables: SchemaTables
+    var tables: SchemaTablesPointer
 }
 
 /// A team's schemas by the names of their events: immutable, read by any number of lanes at once.

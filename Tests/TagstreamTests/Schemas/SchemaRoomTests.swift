@@ -123,7 +123,7 @@ private func order(_ properties: String, _ more: String = "") -> OneRecord {
             under: snapshot(annotates, #"{"additionalProperties":false}"#)
         )
         let list = try #require(errors(result))
-        #expect(list.count == 4)
+        #expect(list.count == 6)
         #expect(list.last == ["path": "", "keyword": "more", "expected": "further violations are not listed"])
         let text = try JSONSerialization.data(withJSONObject: list)
         #expect(text.count < 4500)

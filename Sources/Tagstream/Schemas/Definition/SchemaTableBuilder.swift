@@ -7,6 +7,7 @@ struct SchemaTableBuilder {
     private var texts: [FlatTextRule] = []
     private var objects: [FlatObjectRule] = []
     private var keys: [FlatSchemaKey] = []
+    private var filters: [UInt64] = []
     private var names: [PoolRange] = []
     private var keyPatterns: [FlatKeyPattern] = []
     private var arrays: [FlatArrayRule] = []
@@ -182,11 +183,13 @@ struct SchemaTableBuilder {
             entries[index].isRequired = true
             names.append(entries[index].name)
         }
+        rule.filter = Int32(filters.count)
+        filters += [UInt64](repeating: 0, count: 8)
         guard !entries.isEmpty else { return }
         let capacity = (entries.count * 2).nextPowerOfTwo
         var table = [FlatSchemaKey](repeating: FlatSchemaKey(), count: capacity)
         for entry in entries {
-            rule.filter |= 1 << UInt64(entry.hash & 63)
+            filters[Int(rule.filter) + Int(entry.hash >> 6 & 7)] |= 1 << UInt64(entry.hash & 63)
             var slot = Int(entry.hash) & (capacity - 1)
             while table[slot].isTaken { slot = (slot + 1) & (capacity - 1) }
             table[slot] = entry
@@ -272,6 +275,7 @@ struct SchemaTableBuilder {
                 texts: Frozen(texts),
                 objects: Frozen(objects),
                 keys: Frozen(keys),
+                filters: Frozen(filters),
                 names: Frozen(names),
                 patterns: Frozen(keyPatterns),
                 arrays: Frozen(arrays),

@@ -96,7 +96,7 @@ extension SchemaEvaluator {
         }
         for place in Int(section.first)..<Int(section.first &+ section.count) {
             let field = tape[place]
-            if field.value.flags.contains(.superseded) { continue }
+            if field.doesNotCount { continue }
             let start = keyTexts.count
             bench.append(keyOf: field, to: &keyTexts)
             sortedKeys.append(

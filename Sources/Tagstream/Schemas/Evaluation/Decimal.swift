@@ -81,6 +81,13 @@ struct Decimal {
         return isNegative ? -value : value
     }
 
+    /// Whether a number has no fraction; most are digits only, which is seen without reading them as a number.
+    @inline(__always)
+    static func isWhole(_ text: UnsafeRawBufferPointer) -> Bool {
+        for byte in text where byte == 0x2E || byte | 0x20 == 0x65 { return Decimal(text).isWhole }
+        return true
+    }
+
     /// Whether the number has no fraction: `1`, `1.0` and `1e3`.
     @inline(__always)
     var isWhole: Bool { exponent >= 0 }

@@ -25,7 +25,7 @@ extension SchemaEvaluator {
     mutating func checkObject(
         _ rule: UnsafeMutablePointer<FlatObjectRule>,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         guard take(steps: Int(value.length) >> 3) else { return false }
@@ -33,15 +33,17 @@ extension SchemaEvaluator {
         defer { tape.truncate(to: mark) }
         let section = members(of: value, on: bench)
         guard take(steps: Int(section.count) >> 1) else { return false }
+        let filter = tables.pointee.filters.base + Int(rule.pointee.filter)
+        let takesOthers = rule.pointee.patterns.count == 0 && rule.pointee.additional < 0
         var isValid = true
         var count: Int32 = 0
         var requiredCount: Int32 = 0
         for place in Int(section.first)..<Int(section.first &+ section.count) {
             let field = tape[place]
-            if field.value.flags.contains(.superseded) { continue }
+            if field.doesNotCount { continue }
             count &+= 1
             var isKnown = false
-            if rule.pointee.filter >> UInt64(field.keyHash & 63) & 1 == 1,
+            if filter[Int(field.keyHash >> 6 & 7)] >> UInt64(field.keyHash & 63) & 1 == 1,
                 let key = find(field, rule, tables, on: bench)
             {
                 if key.isRequired { requiredCount &+= 1 }
@@ -51,7 +53,7 @@ extension SchemaEvaluator {
                     if !isValid, isDone { return false }
                 }
             }
-            if rule.pointee.patterns.count == 0, rule.pointee.additional < 0 { continue }
+            if takesOthers { continue }
             isValid = checkOthers(field, isKnown: isKnown, rule, tables, on: bench) && isValid
             if !isValid, isDone { return false }
         }
@@ -75,7 +77,7 @@ extension SchemaEvaluator {
     private mutating func check(
         _ node: Int32,
         at field: Field,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         enter(field)
@@ -89,24 +91,26 @@ extension SchemaEvaluator {
         _ field: Field,
         isKnown: Bool,
         _ rule: UnsafeMutablePointer<FlatObjectRule>,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         var isKnown = isKnown
         var isValid = true
         for place in 0..<Int(rule.pointee.patterns.count) {
-            let pattern = tables.patterns[Int(rule.pointee.patterns.first) &+ place]
+            let pattern = tables.pointee.patterns[Int(rule.pointee.patterns.first) &+ place]
             scratch.removeAll()
             bench.append(keyOf: field, to: &scratch)
             let found = search(pattern.pattern, size: pattern.patternSize, scratch.bytes(0, scratch.count))
             if isUndecided { return false }
             guard found else { continue }
             isKnown = true
+            // A schema that takes everything is none.
+            guard pattern.node >= 0 else { continue }
             isValid = check(pattern.node, at: field, tables, on: bench) && isValid
             if !isValid, isDone { return false }
         }
         guard !isKnown, rule.pointee.additional >= 0 else { return isValid }
-        if tables.nodes[Int(rule.pointee.additional)].isNever {
+        if tables.pointee.nodes[Int(rule.pointee.additional)].isNever {
             enter(field)
             violate(.additionalProperties, rule.pointee.expectedAdditional, field.value, on: bench)
             leave()
@@ -120,14 +124,14 @@ extension SchemaEvaluator {
     private mutating func find(
         _ field: Field,
         _ rule: UnsafeMutablePointer<FlatObjectRule>,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> FlatSchemaKey? {
-        let keys = tables.keys.base + Int(rule.pointee.keys.first)
+        let keys = tables.pointee.keys.base + Int(rule.pointee.keys.first)
         let mask = Int(rule.pointee.keys.count) &- 1
         var slot = Int(field.keyHash) & mask
         while keys[slot].isTaken {
-            if keys[slot].hash == field.keyHash, hasKey(field, tables.bytes(keys[slot].name), on: bench) {
+            if keys[slot].hash == field.keyHash, hasKey(field, tables.pointee.bytes(keys[slot].name), on: bench) {
                 return keys[slot]
             }
             slot = (slot &+ 1) & mask
@@ -150,17 +154,17 @@ extension SchemaEvaluator {
     private mutating func noteMissing(
         _ rule: UnsafeMutablePointer<FlatObjectRule>,
         _ section: Section,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) {
         for place in 0..<Int(rule.pointee.required.count) {
-            let name = tables.bytes(tables.names[Int(rule.pointee.required.first) &+ place])
+            let name = tables.pointee.bytes(tables.pointee.names[Int(rule.pointee.required.first) &+ place])
             guard take(steps: Int(section.count) >> 2) else { return }
             let hash = keyHash(name.baseAddress!, name.count)
             var isThere = false
             for member in Int(section.first)..<Int(section.first &+ section.count) {
                 let field = tape[member]
-                if field.keyHash == hash, !field.value.flags.contains(.superseded), hasKey(field, name, on: bench) {
+                if field.keyHash == hash, !field.doesNotCount, hasKey(field, name, on: bench) {
                     isThere = true
                     break
                 }
@@ -206,7 +210,7 @@ extension SchemaEvaluator {
     mutating func checkArray(
         _ rule: UnsafeMutablePointer<FlatArrayRule>,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         guard take(steps: 1 &+ Int(value.length) >> 3) else { return false }
@@ -217,10 +221,10 @@ extension SchemaEvaluator {
             let place = count
             count &+= 1
             let isPrefix = place < Int(rule.pointee.prefix.count)
-            let node = isPrefix ? tables.children[Int(rule.pointee.prefix.first) &+ place] : rule.pointee.items
+            let node = isPrefix ? tables.pointee.children[Int(rule.pointee.prefix.first) &+ place] : rule.pointee.items
             guard node >= 0 else { continue }
             enter(item: place)
-            if !isPrefix, tables.nodes[Int(node)].isNever {
+            if !isPrefix, tables.pointee.nodes[Int(node)].isNever {
                 isValid = violate(.items, rule.pointee.expectedItems, item, on: bench)
             } else {
                 isValid = check(node, item, tables, on: bench) && isValid

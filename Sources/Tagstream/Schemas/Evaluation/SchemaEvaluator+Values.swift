@@ -13,7 +13,7 @@ extension SchemaEvaluator {
     mutating func checkValues(
         _ schema: UnsafeMutablePointer<FlatSchema>,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         let isContainer = value.kind == .array || value.kind == .object
@@ -35,7 +35,7 @@ extension SchemaEvaluator {
             if !isValid { violate(.enum, schema.pointee.expectedValue, value, on: bench) }
         }
         if schema.pointee.constant >= 0, isValid || !isDone {
-            let constant = tables.values.base + Int(schema.pointee.constant)
+            let constant = tables.pointee.values.base + Int(schema.pointee.constant)
             guard equals(constant, value.kind, text, number, tables) else {
                 return violate(.const, constant.pointee.expected, value, on: bench)
             }
@@ -48,9 +48,9 @@ extension SchemaEvaluator {
         _ kind: Value.Kind,
         _ text: UnsafeRawBufferPointer,
         _ number: Decimal,
-        _ tables: SchemaTables
+        _ tables: SchemaTablesPointer
     ) -> Bool {
-        let values = tables.values.base + Int(schema.pointee.values.first)
+        let values = tables.pointee.values.base + Int(schema.pointee.values.first)
         let count = Int(schema.pointee.values.count)
         let texts = Int(schema.pointee.textCount)
         if kind == .string { return isFound(text, values, texts, tables) }
@@ -64,13 +64,13 @@ extension SchemaEvaluator {
         _ text: UnsafeRawBufferPointer,
         _ values: UnsafeMutablePointer<FlatSchemaValue>,
         _ count: Int,
-        _ tables: SchemaTables
+        _ tables: SchemaTablesPointer
     ) -> Bool {
         var low = 0
         var high = count
         while low < high {
             let middle = (low &+ high) >> 1
-            let other = tables.bytes(values[middle].text)
+            let other = tables.pointee.bytes(values[middle].text)
             let order =
                 other.count != text.count
                 ? other.count &- text.count
@@ -86,11 +86,11 @@ extension SchemaEvaluator {
         _ kind: Value.Kind,
         _ text: UnsafeRawBufferPointer,
         _ number: Decimal,
-        _ tables: SchemaTables
+        _ tables: SchemaTablesPointer
     ) -> Bool {
         // A property that is not there is never asked about.
         guard constant.pointee.kind == kind else { return false }
-        let other = tables.bytes(constant.pointee.text)
+        let other = tables.pointee.bytes(constant.pointee.text)
         switch kind {
         case .number: return Decimal.compare(number, text, constant.pointee.number, other) == 0
         case .string, .array, .object:
@@ -105,7 +105,7 @@ extension SchemaEvaluator {
     mutating func checkNumber(
         _ rule: SchemaRange,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         let text = bench.written(value)
@@ -113,8 +113,8 @@ extension SchemaEvaluator {
         let number = Decimal(text)
         var isValid = true
         for place in 0..<Int(rule.count) {
-            let bound = tables.bounds.base + Int(rule.first) + place
-            let limit = tables.bytes(bound.pointee.text)
+            let bound = tables.pointee.bounds.base + Int(rule.first) + place
+            let limit = tables.pointee.bytes(bound.pointee.text)
             let fits: Bool
             if bound.pointee.keyword == .multipleOf {
                 fits = number.isMultiple(of: bound.pointee.number, text)
@@ -139,14 +139,18 @@ extension SchemaEvaluator {
     mutating func checkText(
         _ rule: UnsafeMutablePointer<FlatTextRule>,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         guard take(steps: Int(value.length) >> 3) else { return false }
         scratch.removeAll()
         let text = bench.text(of: value, into: &scratch)
         var breaks: (SchemaKeyword?, SchemaKeyword?, SchemaKeyword?) = (nil, nil, nil)
-        if rule.pointee.minimum >= 0 || rule.pointee.maximum >= 0 {
+        // A text has no more code points than bytes, and no fewer than a quarter of them: most are never counted.
+        let isSurelyInBounds =
+            text.count >= 4 &* Int(rule.pointee.minimum)
+            && (rule.pointee.maximum < 0 || text.count <= Int(rule.pointee.maximum))
+        if !isSurelyInBounds {
             let length = codePoints(text)
             if length < Int(rule.pointee.minimum) { breaks.0 = .minLength }
             if rule.pointee.maximum >= 0, length > Int(rule.pointee.maximum) { breaks.0 = .maxLength }

@@ -70,7 +70,7 @@ struct SchemaEvaluator: ~Copyable {
     /// An evaluation that cannot be ended is a violation of its own, of ``SchemaKeyword/budget``: it is never "valid".
     ///
     /// - Parameter wanted: how many violations are asked for; no more than one beyond that is looked for.
-    mutating func evaluate(_ tables: SchemaTables, wanted: Int, on bench: borrowing Workbench) -> Bool {
+    mutating func evaluate(_ tables: SchemaTablesPointer, wanted: Int, on bench: borrowing Workbench) -> Bool {
         way.removeAll()
         violations.removeAll()
         paths.removeAll()
@@ -79,7 +79,7 @@ struct SchemaEvaluator: ~Copyable {
         silence = 0
         isUndecided = false
         self.wanted = wanted
-        let isValid = check(tables.root, .properties, tables, on: bench)
+        let isValid = check(tables.pointee.root, .properties, tables, on: bench)
         guard isUndecided else { return isValid }
         silence = 0
         way.removeAll()
@@ -95,12 +95,14 @@ struct SchemaEvaluator: ~Copyable {
     // MARK: One value
 
     /// Whether a value fits a schema; what it breaks is noted, unless a combination is being tried.
-    mutating func check(_ node: Int32, _ value: Value, _ tables: SchemaTables, on bench: borrowing Workbench) -> Bool {
+    mutating func check(_ node: Int32, _ value: Value, _ tables: SchemaTablesPointer, on bench: borrowing Workbench)
+        -> Bool
+    {
         guard take(steps: 1) else { return false }
-        let schema = tables.nodes.base + Int(node)
+        let schema = tables.pointee.nodes.base + Int(node)
         if schema.pointee.isNever { return violate(.false, PoolRange(), value, on: bench) }
         var isValid = true
-        if !schema.pointee.types.isEmpty, schema.pointee.types.isDisjoint(with: types(of: value, on: bench)) {
+        if !schema.pointee.types.isEmpty, !isOf(schema.pointee.types, value, on: bench) {
             isValid = violate(.type, schema.pointee.expectedType, value, on: bench)
             if isDone { return false }
         }
@@ -111,36 +113,42 @@ struct SchemaEvaluator: ~Copyable {
         switch value.kind {
         case .number:
             if schema.pointee.number >= 0 {
-                isValid = checkNumber(tables.numbers[Int(schema.pointee.number)], value, tables, on: bench) && isValid
+                isValid =
+                    checkNumber(tables.pointee.numbers[Int(schema.pointee.number)], value, tables, on: bench) && isValid
             }
         case .string:
             if schema.pointee.text >= 0 {
-                isValid = checkText(tables.texts.base + Int(schema.pointee.text), value, tables, on: bench) && isValid
+                isValid =
+                    checkText(tables.pointee.texts.base + Int(schema.pointee.text), value, tables, on: bench) && isValid
             }
         case .object:
             if schema.pointee.object >= 0 {
                 isValid =
-                    checkObject(tables.objects.base + Int(schema.pointee.object), value, tables, on: bench) && isValid
+                    checkObject(tables.pointee.objects.base + Int(schema.pointee.object), value, tables, on: bench)
+                    && isValid
             }
         case .array:
             if schema.pointee.array >= 0 {
                 isValid =
-                    checkArray(tables.arrays.base + Int(schema.pointee.array), value, tables, on: bench) && isValid
+                    checkArray(tables.pointee.arrays.base + Int(schema.pointee.array), value, tables, on: bench)
+                    && isValid
             }
         case .missing, .null, .true, .false: break
         }
         guard schema.pointee.branches >= 0, isValid || !isDone else { return isValid }
-        return checkBranches(tables.branches.base + Int(schema.pointee.branches), value, tables, on: bench) && isValid
+        return checkBranches(tables.pointee.branches.base + Int(schema.pointee.branches), value, tables, on: bench)
+            && isValid
     }
 
-    private func types(of value: Value, on bench: borrowing Workbench) -> SchemaTypes {
+    @inline(__always)
+    private func isOf(_ types: SchemaTypes, _ value: Value, on bench: borrowing Workbench) -> Bool {
         switch value.kind {
-        case .missing, .null: .null
-        case .true, .false: .boolean
-        case .string: .string
-        case .array: .array
-        case .object: .object
-        case .number: Decimal(bench.written(value)).isWhole ? [.integer, .number] : .number
+        case .missing, .null: types.contains(.null)
+        case .true, .false: types.contains(.boolean)
+        case .string: types.contains(.string)
+        case .array: types.contains(.array)
+        case .object: types.contains(.object)
+        case .number: types.contains(.number) || types.contains(.integer) && Decimal.isWhole(bench.written(value))
         }
     }
 
@@ -149,12 +157,12 @@ struct SchemaEvaluator: ~Copyable {
     private mutating func checkBranches(
         _ branches: UnsafeMutablePointer<FlatBranches>,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Bool {
         var isValid = true
         for place in 0..<Int(branches.pointee.all.count) {
-            let child = tables.children[Int(branches.pointee.all.first) &+ place]
+            let child = tables.pointee.children[Int(branches.pointee.all.first) &+ place]
             isValid = check(child, value, tables, on: bench) && isValid
             if !isValid, isDone { return false }
         }
@@ -180,14 +188,14 @@ struct SchemaEvaluator: ~Copyable {
         _ range: SchemaRange,
         enough: Int,
         _ value: Value,
-        _ tables: SchemaTables,
+        _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) -> Int {
         silence &+= 1
         defer { silence &-= 1 }
         var count = 0
         for place in 0..<Int(range.count) {
-            if check(tables.children[Int(range.first) &+ place], value, tables, on: bench) { count &+= 1 }
+            if check(tables.pointee.children[Int(range.first) &+ place], value, tables, on: bench) { count &+= 1 }
             if count == enough || isUndecided { break }
         }
         return count
@@ -262,10 +270,7 @@ struct SchemaEvaluator: ~Copyable {
 
     @inline(__always)
     private mutating func take(fieldsOf section: Section, on bench: borrowing Workbench) {
-        for place in Int(section.first)..<Int(section.first &+ section.count) {
-            let field = bench.fields[place]
-            if field.value.flags.isDisjoint(with: [.removed, .superseded]) { tape.append(field) }
-        }
+        tape.append(bench.fields.base + Int(section.first), Int(section.count))
     }
 
     // MARK: Violations
@@ -348,6 +353,12 @@ struct SchemaEvaluator: ~Copyable {
         paths.truncate(to: end)
         paths.append([0xE2, 0x80, 0xA6])
     }
+}
+
+extension Field {
+    /// Whether the field is none of its object's members: taken away, or there is a later one of its name.
+    @inline(__always)
+    var doesNotCount: Bool { !value.flags.isDisjoint(with: [.removed, .superseded]) }
 }
 
 extension Value {

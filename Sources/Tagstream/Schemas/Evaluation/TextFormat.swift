@@ -32,14 +32,8 @@ enum TextFormat: UInt8, CaseIterable {
     }
 
     private static func isUUID(_ text: UnsafeRawBufferPointer) -> Bool {
-        guard text.count == 36 else { return false }
-        for index in 0..<36 {
-            switch index {
-            case 8, 13, 18, 23: guard text[index] == 0x2D else { return false }
-            default: guard hexDigit(text[index]) != nil else { return false }
-            }
-        }
-        return true
+        guard text.count == UUIDText.length, let start = text.baseAddress else { return false }
+        return UUIDText.check(start).isValid
     }
 
     // MARK: Dates

@@ -1,50 +1,57 @@
 /// URIs as RFC 3986 §3 writes them: a scheme, an authority where `//` announces one, a path, a query, a fragment.
 enum URIText {
+    /// What stands for itself nearly everywhere: unreserved characters and sub-delimiters.
+    private static let plain = ASCIISet(digits: true, letters: true, "-._~!$&'()*+,;=")
+    private static let scheme = ASCIISet(digits: true, letters: true, "+-.")
+    /// What a path takes, a query and a fragment.
+    private static let path = ASCIISet(digits: true, letters: true, "-._~!$&'()*+,;=:@/?")
+    private static let user = ASCIISet(digits: true, letters: true, "-._~!$&'()*+,;=:")
+
     static func isURI(_ text: UnsafeRawBufferPointer) -> Bool {
-        guard let colon = text.firstIndex(of: 0x3A), isScheme(text, colon) else { return false }
-        var index = colon + 1
-        if index + 1 < text.count, text[index] == 0x2F, text[index + 1] == 0x2F {
-            index += 2
+        var index = 0
+        while index < text.count, text[index] != 0x3A {
+            guard scheme.contains(text[index]) else { return false }
+            index &+= 1
+        }
+        guard index > 0, index < text.count, text[0] | 0x20 &- 0x61 < 26 else { return false }
+        index &+= 1
+        if index &+ 1 < text.count, text[index] == 0x2F, text[index &+ 1] == 0x2F {
+            index &+= 2
             let start = index
-            while index < text.count, text[index] != 0x2F, text[index] != 0x3F, text[index] != 0x23 { index += 1 }
+            while index < text.count, text[index] != 0x2F, text[index] != 0x3F, text[index] != 0x23 { index &+= 1 }
             guard isAuthority(UnsafeRawBufferPointer(rebasing: text[start..<index])) else { return false }
         }
-        // Path, query and fragment take the same characters, but that a second `#` is none of them.
-        var hasFragment = false
-        while index < text.count {
-            switch text[index] {
-            case 0x23:
-                guard !hasFragment else { return false }
-                hasFragment = true
-                index += 1
-            case 0x2F, 0x3F: index += 1
-            default:
-                guard let next = character(text, index, also: 0x40) else { return false }
-                index = next
-            }
-        }
-        return true
+        guard let hash = end(of: path, in: text, from: index) else { return false }
+        guard hash < text.count else { return true }
+        // Behind a `#` the same characters, but no second one.
+        return text[hash] == 0x23 && end(of: path, in: text, from: hash &+ 1) == text.count
     }
 
-    private static func isScheme(_ text: UnsafeRawBufferPointer, _ end: Int) -> Bool {
-        guard end > 0, 0x61...0x7A ~= text[0] | 0x20 else { return false }
-        for index in 0..<end {
-            switch text[index] {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2D, 0x2E: break
-            default: return false
+    /// Where a run of some characters and of percent-encoded ones ends; nil where a percent sign encodes nothing.
+    private static func end(of set: ASCIISet, in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        var index = start
+        while index < text.count {
+            if set.contains(text[index]) {
+                index &+= 1
+                continue
             }
+            guard text[index] == 0x25 else { return index }
+            guard index &+ 2 < text.count, hexDigit(text[index &+ 1]) != nil, hexDigit(text[index &+ 2]) != nil else {
+                return nil
+            }
+            index &+= 3
         }
-        return true
+        return index
     }
 
     /// `user@host:port`; the host may be empty (`file:///x`) or an address in brackets.
     private static func isAuthority(_ text: UnsafeRawBufferPointer) -> Bool {
+        // Most have neither a user nor a port.
+        guard let first = end(of: plain, in: text, from: 0) else { return false }
+        if first == text.count { return true }
         var index = 0
         if let at = text.firstIndex(of: 0x40) {
-            while index < at {
-                guard let next = character(text, index) else { return false }
-                index = next
-            }
+            guard end(of: user, in: text, from: 0) == at else { return false }
             index = at + 1
         }
         if index < text.count, text[index] == 0x5B {
@@ -52,14 +59,11 @@ enum URIText {
             guard isLiteral(UnsafeRawBufferPointer(rebasing: text[(index + 1)..<close])) else { return false }
             index = close + 1
         } else {
-            while index < text.count, text[index] != 0x3A {
-                guard let next = character(text, index) else { return false }
-                index = next
-            }
+            guard let behind = end(of: plain, in: text, from: index) else { return false }
+            index = behind
         }
         guard index < text.count else { return true }
-        guard text[index] == 0x3A else { return false }
-        return text[(index + 1)...].allSatisfy(isDigit)
+        return text[index] == 0x3A && text[(index + 1)...].allSatisfy(isDigit)
     }
 
     /// What stands in brackets: an IPv6 address, or a later version's `v1.…`.
@@ -68,35 +72,34 @@ enum URIText {
         guard let dot = text.firstIndex(of: 0x2E), dot > 1, dot + 1 < text.count,
             text[1..<dot].allSatisfy({ hexDigit($0) != nil })
         else { return false }
-        return text[(dot + 1)...].allSatisfy { $0 == 0x3A || isUnreserved($0) || isSubDelimiter($0) }
+        return text[(dot + 1)...].allSatisfy(user.contains)
+    }
+}
+
+/// A set of ASCII characters: two words, one bit each.
+struct ASCIISet {
+    private let low: UInt64
+    private let high: UInt64
+
+    /// Makes a set of some characters, and of all digits and letters where they are wanted.
+    init(digits: Bool, letters: Bool, _ others: StaticString) {
+        var words: (UInt64, UInt64) = (0, 0)
+        func add(_ byte: UInt8) {
+            if byte < 64 { words.0 |= 1 << UInt64(byte) } else { words.1 |= 1 << UInt64(byte & 63) }
+        }
+        for index in 0..<others.utf8CodeUnitCount { add(others.utf8Start[index]) }
+        for byte in UInt8(0x30)...0x39 where digits { add(byte) }
+        for byte in UInt8(0x41)...0x5A where letters {
+            add(byte)
+            add(byte | 0x20)
+        }
+        low = words.0
+        high = words.1
     }
 
-    /// The index behind a character of a path: unreserved, a sub-delimiter, percent-encoded, `:` or one more.
-    ///
-    /// Nil where there is none. A host has no `:`; whoever reads one stops before it.
-    private static func character(_ text: UnsafeRawBufferPointer, _ index: Int, also more: UInt8 = 0x3A) -> Int? {
-        let byte = text[index]
-        if byte == 0x25 {
-            guard index + 2 < text.count, hexDigit(text[index + 1]) != nil, hexDigit(text[index + 2]) != nil else {
-                return nil
-            }
-            return index + 3
-        }
-        return isUnreserved(byte) || isSubDelimiter(byte) || byte == 0x3A || byte == more ? index + 1 : nil
-    }
-
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: true
-        default: false
-        }
-    }
-
-    private static func isSubDelimiter(_ byte: UInt8) -> Bool {
-        switch byte {
-        // ! $ & ' ( ) * + , ; =
-        case 0x21, 0x24, 0x26...0x2C, 0x3B, 0x3D: true
-        default: false
-        }
+    /// Whether a byte is one of them; none beyond ASCII is.
+    @inline(__always)
+    func contains(_ byte: UInt8) -> Bool {
+        byte < 0x80 && (byte < 64 ? low : high) >> UInt64(byte & 63) & 1 == 1
     }
 }
