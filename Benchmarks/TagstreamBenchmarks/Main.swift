@@ -7,11 +7,12 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | redos …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | schema | compile | redos …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit|link ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
+          schema     what a schema of twenty rules adds to an event's whole way
           compile    compiling and changing a plan, and its memory
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
           repeat     one variant again and again, to count its instructions
@@ -28,17 +29,18 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        for name in arguments.isEmpty ? ["whole", "match", "compile", "redos"] : arguments {
+        for name in arguments.isEmpty ? ["whole", "match", "schema", "compile", "redos"] : arguments {
             switch name {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
+            case "schema": try schemas(directory)
             case "compile": try compile(directory)
             case "redos":
                 for isPublished in [true, false] {
                     try Redos("\(directory)/redos.jsonl", isPublished: isPublished, rounds: 9).report()
                 }
             default:
-                print("benchmark \"\(name)\", expected whole, match, compile, redos or repeat\n\(usage)")
+                print("benchmark \"\(name)\", expected whole, match, schema, compile, redos or repeat\n\(usage)")
                 exit(2)
             }
         }

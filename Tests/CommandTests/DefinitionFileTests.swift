@@ -35,7 +35,7 @@ import Worker
     }
 
     @Test(arguments: [
-        (#"{"a": 1}"#, "expected teams or actions"),
+        (#"{"a": 1}"#, "expected teams, actions or schemas"),
         ("3", "holds a number"),
         (#"{"teams": {}}"#, "\"teams\" is an object, expected a list"),
         (#"{"teams": [{"id": 2}]}"#, "teams[0]: team 2: \"api_token\" is missing"),

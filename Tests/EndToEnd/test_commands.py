@@ -317,7 +317,7 @@ def test_json_output_is_json(deployment):
     deployment.feed(stream(20, seed=1) + [Fed(b"{", outcome="invalid_json", headers=[("a\nb", b"c\n{\"level\":\"forged\"}")])])
     worker = deployment.worker("--exit-at-end")
     assert worker.wait() == 0
-    assert set(worker.summary()) == {"records", "tagged", "matches", "actions_failed", "dead_letters", "ignored", "warnings",
-                                     "warnings_written", "transactions", "aborts", "recoveries", "rebalances"}
+    assert set(worker.summary()) == {"records", "tagged", "matches", "annotated", "actions_failed", "dead_letters", "ignored",
+                                     "warnings", "warnings_written", "transactions", "aborts", "recoveries", "rebalances"}
     for line in worker.stderr.splitlines():
         assert {"timestamp", "level", "message"} <= set(json.loads(line)), line

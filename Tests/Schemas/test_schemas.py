@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 from contracts import FOLDER, NAMES, ContractViolation, headers_object, schema, validate_stream, violations
 
 EXPECTED = [
-    "action_match", "catalogue_action", "catalogue_quarantine", "catalogue_team", "dead_letter_headers", "ingestion_warning",
-    "raw_record", "tagged_event",
+    "action_match", "catalogue_action", "catalogue_quarantine", "catalogue_schema", "catalogue_team", "dead_letter_headers",
+    "ingestion_warning", "raw_record", "tagged_event",
 ]  # fmt: skip
 MISSING = object()
 
@@ -83,6 +83,13 @@ WRONG = [
     ("catalogue_team", 0, "api_token", "x" * 201, "$.api_token"),
     ("catalogue_quarantine", 0, "failed", 9, "$.failed"),
     ("catalogue_quarantine", 0, "entry", -1, "$.entry"),
+    ("catalogue_schema", 0, "event", "", "$.event"),
+    ("catalogue_schema", 0, "event", "a\0b", "$.event"),
+    ("catalogue_schema", 0, "mode", "warn", "$.mode"),
+    ("catalogue_schema", 0, "schema", MISSING, "$"),
+    ("catalogue_schema", 0, "schema", "{}", "$.schema"),
+    ("catalogue_schema", 2, "deleted", False, "$"),
+    ("catalogue_team", 1, "settings", {"schema_mode": "warn"}, "$.settings.schema_mode"),
     ("catalogue_action", 0, "id", "7", "$.id"),
     ("catalogue_action", 0, "steps", MISSING, "$"),
     ("catalogue_action", 0, "steps", [], "$"),
@@ -166,7 +173,10 @@ def test_headers_become_one_object():
 
 
 def test_keys_of_the_catalogue():
-    team, action = (schema(name)["$defs"]["key"] for name in ("catalogue_team", "catalogue_action"))
+    team, action, plan = (schema(name)["$defs"]["key"] for name in ("catalogue_team", "catalogue_action", "catalogue_schema"))
+    assert violations("schema/2/order completed", plan) == [] == violations("schema/2/a/b", plan)
+    for wrong in ("schema/2/", "schema/2", "schema/0/x", "schema/x/y", "action/2/7"):
+        assert violations(wrong, plan), wrong
     assert violations("team/2", team) == [] == violations("action/2/7", action)
     quarantine = schema("catalogue_quarantine")["$defs"]["key"]
     assert violations("quarantine/2/7", quarantine) == []

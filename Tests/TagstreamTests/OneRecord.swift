@@ -77,7 +77,7 @@ struct Outcome {
     }
 }
 
-/// Two teams; team 1 has one action that every event belongs to.
+/// Two teams; team 1 has one action that every event belongs to, and a schema of its events "strict".
 let testSnapshot: Snapshot = {
     var catalogue = Catalogue()
     let entries = [
@@ -94,8 +94,22 @@ let testSnapshot: Snapshot = {
         let change = catalogue.apply(key: Array(entry.0.utf8), value: Array(entry.1.utf8), at: Int64(offset))
         if case .quarantined(let entry) = change { fatalError("\(entry)") }
     }
+    catalogue.put(.made(#"{"event":"strict","mode":"reject","schema":{"required":["plan"]}}"#), team: 1)
     return catalogue.snapshot()
 }()
+
+extension SchemaDefinition {
+    /// A definition that a test is sure of.
+    static func made(_ text: String) -> SchemaDefinition {
+        do {
+            let reading = SchemaDefinition.reading(try JSONTree(parsing: text))
+            if let definition = reading.definition { return definition }
+            fatalError("refused: \(reading.refusals.map(\.description))")
+        } catch {
+            fatalError("not JSON: \(error)")
+        }
+    }
+}
 
 /// Walks records through one pipeline in one batch; the bytes are lent from blocks of exactly their size, so that a memory checker
 /// sees any read behind them.

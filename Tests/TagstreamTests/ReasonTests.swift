@@ -49,6 +49,10 @@ private let tooLarge: @Sendable () -> OneRecord = {
 }
 
 let reasonRows: [ReasonRow] = [
+    ReasonRow("schema_validation_failed", "validate", "without what its schema requires") { flat(event: #""strict""#) },
+    ReasonRow("schema_validation_failed", "validate", "in an envelope, with a name that hides behind an escape") {
+        envelope(event: #""\u0073trict""#)
+    },
     ReasonRow("empty_value", "decode", "a tombstone") { OneRecord(nil) },
     ReasonRow("empty_value", "decode", "no bytes") { OneRecord([]) },
     ReasonRow("invalid_json", "decode", "a list") { OneRecord("[]") },

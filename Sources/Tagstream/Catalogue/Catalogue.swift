@@ -1,9 +1,9 @@
-/// The set of teams and actions, built entry by entry in the order of the catalogue's topic.
+/// The set of teams, actions and schemas, built entry by entry in the order of the catalogue's topic.
 ///
 /// A value: no I/O. The topic is compacted, so the entries may be those of any time; what counts for a key is its last entry.
 ///
 /// An entry that cannot be used never takes anything away: it is *quarantined*, listed with its reasons, and the key's last good
-/// entry stays in force. Other keys are unaffected. So is an action that would take its team beyond its quota (``TeamBudget``), and a
+/// entry stays in force. Other keys are unaffected. So is an action or schema that would take its team beyond its quota (``TeamBudget``), and a
 /// team that claims another's token; these come into force by themselves once there is room for them.
 ///
 /// What an earlier entry of a key said is known only to those who read it before the topic was compacted. Publishing checks first
@@ -11,9 +11,9 @@
 public struct Catalogue: Sendable {
     /// What became of an entry.
     public enum Change: Sendable, Equatable {
-        /// A team or an action is new or has changed.
+        /// A team, an action or a schema is new or has changed.
         case changed(CatalogueKey)
-        /// A team or an action is gone.
+        /// A team, an action or a schema is gone.
         case deleted(CatalogueKey)
         /// The entry cannot be used; the reasons say why.
         case quarantined(Quarantined)
@@ -35,13 +35,17 @@ public struct Catalogue: Sendable {
     public private(set) var actions: [Int64: [Int64: ActionDefinition]] = [:]
     /// The actions whose last entry says that they are deleted, by team and id; after a tombstone nothing is left to list.
     public private(set) var deleted: [Int64: [Int64: ActionDefinition]] = [:]
+    /// The schemas in force, by team and the name of their event.
+    public internal(set) var schemas: [Int64: [EventName: SchemaDefinition]] = [:]
     /// What cannot be used, by record key: the last entry of each, until a good one follows.
-    public private(set) var quarantined: [String: Quarantined] = [:]
+    public internal(set) var quarantined: [String: Quarantined] = [:]
     /// The offset behind the last entry that was taken: the next snapshot's epoch.
     public private(set) var epoch: Int64 = 0
 
     /// Which actions are in force, by team.
-    private var budgets: [Int64: TeamBudget] = [:]
+    private var budgets: [Int64: TeamBudget<ActionDefinition>] = [:]
+    /// Which schemas are in force, by team.
+    var schemaBudgets: [Int64: TeamBudget<SchemaDefinition>] = [:]
     /// The teams that have a token, by its bytes.
     private var tokens: [[UInt8]: Int64] = [:]
     /// Teams whose last entry claims another's token, by id.
@@ -49,11 +53,14 @@ public struct Catalogue: Sendable {
     /// Versions of actions that were taken out of force for failing too often, with the offset of the entry that says so.
     private var stops: [Int64: [Int64: (stop: ActionStop, offset: Int64)]] = [:]
     /// What entries did to other keys, until it is asked for.
-    private var consequences: [Change] = []
+    var consequences: [Change] = []
     /// Plans of the last snapshot, to reuse what did not change.
     private var plans: [Int64: ActionPlan] = [:]
     /// Teams whose plan is no longer right.
     private var stale: Set<Int64> = []
+    /// Tracking plans of the last snapshot, and the teams whose one is no longer right.
+    var trackingPlans: [Int64: TrackingPlan] = [:]
+    var staleTrackingPlans: Set<Int64> = []
 
     /// Makes an empty catalogue.
     public init() {}
@@ -77,9 +84,9 @@ public struct Catalogue: Sendable {
     public mutating func apply(key: [UInt8]?, value: [UInt8]?, at offset: Int64) -> Change {
         epoch = max(epoch, offset + 1)
         let text = String(decoding: key ?? [], as: UTF8.self)
-        guard let entry = CatalogueKey(text) else {
+        guard let entry = CatalogueKey(text), text.utf8.elementsEqual(key ?? []) else {
             let found = Printable.shortened(text, to: 100)
-            let expected = "expected team/ID, action/TEAM/ID or quarantine/TEAM/ID"
+            let expected = "expected team/ID, action/TEAM/ID, schema/TEAM/EVENT or quarantine/TEAM/ID"
             return quarantine(text, offset, ["the record key is \"\(found)\", \(expected)"])
         }
         guard let value, !value.isEmpty else {
@@ -97,6 +104,7 @@ public struct Catalogue: Sendable {
         case .team(let id): return put(team: id, tree, at: offset)
         case .action(let team, let id): return put(action: id, of: team, tree, at: offset)
         case .quarantine(let team, let id): return put(stopOf: id, of: team, tree, at: offset)
+        case .schema(let team, let event): return put(schema: event, of: team, tree, at: offset)
         }
     }
 
@@ -114,8 +122,10 @@ public struct Catalogue: Sendable {
         tokens[Array(team.token.utf8)] = team.id
         waiting[team.id] = nil
         stale.insert(team.id)
-        let changed = budgets[team.id, default: TeamBudget()].setQuota(team.actionCostQuota)
+        staleTrackingPlans.insert(team.id)
+        let changed = budgets[team.id, default: Self.noActions].setQuota(team.actionCostQuota)
         settle(changed, of: team.id)
+        setSchemaQuota(team.schemaCostQuota, of: team.id)
     }
 
     /// Puts an action in, or takes it out where it is deleted; for catalogues that are read from files.
@@ -128,9 +138,16 @@ public struct Catalogue: Sendable {
     /// - Complexity: the actions of the teams that changed; conditions that did not change are not compiled again.
     public mutating func snapshot() -> Snapshot {
         let compiled = teams.values.sorted { $0.id < $1.id }.map { team in
-            Team(id: team.id, token: team.token, plan: plan(of: team.id), rules: team.rules)
+            Team(
+                id: team.id,
+                token: team.token,
+                plan: plan(of: team.id),
+                rules: team.rules,
+                trackingPlan: trackingPlan(of: team.id)
+            )
         }
         stale.removeAll()
+        staleTrackingPlans.removeAll()
         return Snapshot(epoch: epoch, teams: compiled)
     }
 
@@ -138,11 +155,13 @@ public struct Catalogue: Sendable {
     ///
     /// - Parameter team: the team whose actions are tried.
     public mutating func snapshot(onlyTeam team: Int64) -> Snapshot {
-        let only = Team(id: team, token: "", plan: plan(of: team))
+        let only = Team(id: team, token: "", plan: plan(of: team), trackingPlan: trackingPlan(of: team))
         return Snapshot(epoch: epoch, teams: [only], onlyTeam: 0)
     }
 
     // MARK: Details
+
+    private static var noActions: TeamBudget<ActionDefinition> { TeamBudget(quota: ActionCost.teamQuota) }
 
     private func definitions(of team: Int64) -> [ActionDefinition] {
         (actions[team] ?? [:]).values.sorted { $0.id < $1.id }
@@ -208,7 +227,7 @@ public struct Catalogue: Sendable {
     }
 
     private mutating func put(_ action: ActionDefinition, team: Int64, at offset: Int64) {
-        var budget = budgets.removeValue(forKey: team) ?? TeamBudget()
+        var budget = budgets.removeValue(forKey: team) ?? Self.noActions
         deleted[team]?[action.id] = nil
         let changed: [Int64]
         if action.isDeleted {
@@ -293,7 +312,9 @@ public struct Catalogue: Sendable {
             if let team = teams.removeValue(forKey: id) { tokens[Array(team.token.utf8)] = nil }
             waiting[id] = nil
             plans[id] = nil
+            trackingPlans[id] = nil
             if let changed = budgets[id]?.setQuota(ActionCost.teamQuota) { settle(changed, of: id) }
+            setSchemaQuota(SchemaCost.teamQuota, of: id)
             admitWaiting()
         case .action(let team, let id):
             deleted[team]?[id] = nil
@@ -303,11 +324,12 @@ public struct Catalogue: Sendable {
             let action = CatalogueKey.action(team: team, id: id)
             if quarantined[action.description]?.offset == old.offset { quarantined[action.description] = nil }
             settle([id], of: team)
+        case .schema(let team, let event): remove(schema: event, of: team)
         }
     }
 
     @discardableResult
-    private mutating func quarantine(_ key: String, _ offset: Int64, _ reasons: [String]) -> Change {
+    mutating func quarantine(_ key: String, _ offset: Int64, _ reasons: [String]) -> Change {
         let entry = Quarantined(key: key, offset: offset, reasons: reasons.map(Printable.text))
         quarantined[key] = entry
         return .quarantined(entry)

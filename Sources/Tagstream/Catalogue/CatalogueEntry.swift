@@ -1,7 +1,8 @@
 /// A team as the catalogue's topic and definition files hold it: `{"id": 2, "name": "Web shop", "api_token": "phc_…"}`.
 ///
-/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``), others are in ``EventRules``; settings
-/// that are not known are kept.
+/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``), `settings.schema_cost_quota` the
+/// same for its schemas (``SchemaCost``), `settings.schema_mode` is the mode of schemas that do not say theirs, and others are in
+/// ``EventRules``; settings that are not known are kept.
 public struct TeamDefinition: Sendable, Equatable {
     /// The team's id.
     public var id: Int64
@@ -13,6 +14,10 @@ public struct TeamDefinition: Sendable, Equatable {
     public var actionCostQuota: Int
     /// What the team asks of its events.
     public var rules: EventRules
+    /// What all schemas of the team may cost together, in the units of ``SchemaCost``.
+    public var schemaCostQuota: Int
+    /// What happens to an event that does not fit a schema which does not say it.
+    public var schemaMode: SchemaMode
     /// The definition as it was read, with every key that its author wrote.
     public var source: JSONTree
 
@@ -36,7 +41,9 @@ public struct TeamDefinition: Sendable, Equatable {
         self.id = id
         self.token = token
         let settings = try Self.settings(of: tree, team: id)
-        actionCostQuota = try Self.quota(in: settings, team: id)
+        actionCostQuota = try Self.quota("action_cost_quota", in: settings, team: id) ?? ActionCost.teamQuota
+        schemaCostQuota = try Self.quota("schema_cost_quota", in: settings, team: id) ?? SchemaCost.teamQuota
+        schemaMode = try Self.schemaMode(in: settings, team: id)
         rules = try EventRules(settings, team: id)
         name = tree["name"]?.text ?? ""
         source = tree
@@ -54,14 +61,26 @@ public struct TeamDefinition: Sendable, Equatable {
         return settings
     }
 
-    private static func quota(in settings: JSONTree, team id: Int64) throws(CatalogueProblem) -> Int {
-        guard let quota = settings["action_cost_quota"], !quota.isNull else { return ActionCost.teamQuota }
+    private static func quota(_ name: String, in settings: JSONTree, team id: Int64) throws(CatalogueProblem) -> Int? {
+        guard let quota = settings[name], !quota.isNull else { return nil }
         guard let number = quota.integer, 1...Int64(largestQuota) ~= number else {
             throw CatalogueProblem(
-                "team \(id): \"settings.action_cost_quota\" is \(quota.jsonText), expected a whole number from 1 to \(largestQuota)"
+                "team \(id): \"settings.\(name)\" is \(quota.jsonText), expected a whole number from 1 to \(largestQuota)"
             )
         }
         return Int(number)
+    }
+
+    private static func schemaMode(in settings: JSONTree?, team id: Int64) throws(CatalogueProblem) -> SchemaMode {
+        guard let mode = settings?["schema_mode"], !mode.isNull else { return .annotate }
+        // YAML takes an unquoted `off` for false.
+        if mode == .bool(false) { return .off }
+        guard let read = mode.text.flatMap(SchemaMode.init(rawValue:)) else {
+            throw CatalogueProblem(
+                "team \(id): \"settings.schema_mode\" is \(mode.jsonText), expected off, annotate or reject"
+            )
+        }
+        return read
     }
 }
 
@@ -81,10 +100,23 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
     case action(team: Int64, id: Int64)
     /// `quarantine/2/7`: a version of action 7 of team 2 that fails too often, see ``ActionStop``
     case quarantine(team: Int64, id: Int64)
+    /// `schema/2/order completed`: the schema of team 2's events of this name, which may contain slashes
+    case schema(team: Int64, event: EventName)
 
     /// Reads a record key; nil for any other text, also for another spelling of a number, such as `team/02`: the topic is compacted
     /// by the key's bytes, so one thing must not have two keys.
     public init?(_ text: String) {
+        if text.utf8.starts(with: "schema/".utf8) {
+            // By bytes: to characters, a slash and an accent behind it are one.
+            let parts = text.utf8.split(separator: 0x2F, maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3, let team = Int64(Substring(parts[1])), let event = EventName(String(parts[2]) ?? "")
+            else {
+                return nil
+            }
+            self = .schema(team: team, event: event)
+            guard description.utf8.elementsEqual(text.utf8) else { return nil }
+            return
+        }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         let numbers = parts.dropFirst().map { Int64($0) }
         switch (parts.first, numbers.count) {
@@ -108,6 +140,7 @@ public enum CatalogueKey: Sendable, Hashable, CustomStringConvertible {
         case .team(let id): "team/\(id)"
         case .action(let team, let id): "action/\(team)/\(id)"
         case .quarantine(let team, let id): "quarantine/\(team)/\(id)"
+        case .schema(let team, let event): "schema/\(team)/\(event)"
         }
     }
 }

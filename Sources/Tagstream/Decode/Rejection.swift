@@ -40,6 +40,8 @@ public enum DeadLetterReason: String, Sendable, CaseIterable {
     case noToken = "no_token"
     /// No team of the catalogue has this token.
     case unknownToken = "unknown_token"
+    /// The event does not fit the schema that its team published for events of its name, in mode `reject`.
+    case schemaValidationFailed = "schema_validation_failed"
     /// The row would be larger than the output topic takes.
     case tooLargeForOutput = "too_large_for_output"
     /// The record was ignored for a declared reason, and `ignored.keep` asks to keep such records here.

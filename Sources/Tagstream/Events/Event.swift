@@ -104,12 +104,27 @@ public struct FieldTape: ~Copyable {
     @inline(__always)
     public mutating func removeAll() { count = 0 }
 
+    /// Forgets the fields from `count` on.
+    @inline(__always)
+    mutating func truncate(to count: Int) {
+        assert(0...self.count ~= count, "a tape cannot be truncated to more than it holds")
+        self.count = count
+    }
+
     /// Appends a field.
     @inline(__always)
     public mutating func append(_ field: Field) {
         if count == capacity { grow() }
         (base + count).initialize(to: field)
         count &+= 1
+    }
+
+    /// Appends a run of another tape's fields.
+    @inline(__always)
+    mutating func append(_ fields: UnsafePointer<Field>, _ length: Int) {
+        while count &+ length > capacity { grow() }
+        (base + count).initialize(from: fields, count: length)
+        count &+= length
     }
 
     @inline(never)

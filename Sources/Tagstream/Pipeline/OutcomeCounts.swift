@@ -14,6 +14,8 @@ public struct OutcomeCounts: Sendable, Equatable {
     ///
     /// See docs/actions.md.
     public var evaluationErrors = 0
+    /// Events that were kept although they do not fit their schema: those with `$validation_errors`.
+    public var annotated = 0
     /// Dead letters by reason, in the order of ``DeadLetterReason/allCases``; empty while there are none.
     public private(set) var deadLettersByReason: [Int] = []
     /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
@@ -60,6 +62,7 @@ public struct OutcomeCounts: Sendable, Equatable {
         matches += other.matches
         duplicateKeys += other.duplicateKeys
         evaluationErrors += other.evaluationErrors
+        annotated += other.annotated
         deadLettersByReason = Self.sum(deadLettersByReason, other.deadLettersByReason)
         ignoredByReason = Self.sum(ignoredByReason, other.ignoredByReason)
         warningsByType = Self.sum(warningsByType, other.warningsByType)

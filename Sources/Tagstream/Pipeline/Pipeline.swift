@@ -12,6 +12,7 @@ public struct Pipeline: ~Copyable {
     private var decoder: EventDecoder
     private let validator: EventValidator
     private var warnings = WarningDesk()
+    private var schemas = SchemaRoom()
     private var matcher = Matcher()
     private var actions = MatchedActions()
     private var elementsColumn = ElementsColumn()
@@ -52,7 +53,7 @@ public struct Pipeline: ~Copyable {
         precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
     }
 
-    /// decode → tenant → validate → normalise → match → encode; whatever stops a record on its way is thrown as a value.
+    /// decode → tenant → validate → normalise → schema → match → encode; whatever stops a record on its way is thrown as a value.
     @inline(__always)
     private mutating func process(
         _ batch: borrowing RecordBatch,
@@ -68,6 +69,7 @@ public struct Pipeline: ~Copyable {
             notes.end(with: reason.warning)
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
+            try schemas.check(&event, with: snapshot.teams[event.team].trackingPlan, on: &bench)
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
             if actions.failedCount > 0 || !failures.isIdle { countFailures(snapshot.teams[event.team]) }
             if event.decoded.event.elements.kind == .array {
@@ -125,6 +127,7 @@ public struct Pipeline: ~Copyable {
         out.appendRecord(.tagged, input: index, key: key, value: row, firstHeader: firstHeader)
         out.counts.tagged &+= 1
         out.counts.evaluationErrors &+= actions.failedCount
+        if event.isAnnotated { out.counts.annotated &+= 1 }
         encodeMatches(of: event, source, at: index, under: snapshot, into: &out)
     }
 

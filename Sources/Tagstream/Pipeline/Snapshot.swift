@@ -16,13 +16,22 @@ public struct Team: Sendable {
     public let plan: ActionPlan
     /// What the team asks of its events.
     public let rules: EventRules
+    /// The schemas of the team's events, compiled.
+    public let trackingPlan: TrackingPlan
 
     /// Makes a team.
-    public init(id: Int64, token: String, plan: ActionPlan, rules: EventRules = EventRules()) {
+    public init(
+        id: Int64,
+        token: String,
+        plan: ActionPlan,
+        rules: EventRules = EventRules(),
+        trackingPlan: TrackingPlan = .empty
+    ) {
         self.id = id
         self.token = token
         self.plan = plan
         self.rules = rules
+        self.trackingPlan = trackingPlan
     }
 }
 

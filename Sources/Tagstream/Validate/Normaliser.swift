@@ -276,7 +276,7 @@ extension Workbench {
     }
 
     /// Writes `\"name\":` and returns where the name stands.
-    private mutating func openProperty(_ name: StaticString) -> Int {
+    mutating func openProperty(_ name: StaticString) -> Int {
         bytes.put("\\\"")
         let key = bytes.count
         bytes.put(name)
@@ -284,7 +284,7 @@ extension Workbench {
         return key
     }
 
-    private mutating func append(_ key: Int, _ name: StaticString, _ value: Value) {
+    mutating func append(_ key: Int, _ name: StaticString, _ value: Value) {
         fields.append(
             Field(
                 keyOffset: UInt32(key),

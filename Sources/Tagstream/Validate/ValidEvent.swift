@@ -36,6 +36,8 @@ struct ValidEvent {
     var uuid = Value.missing
     var personMode = PersonMode.full
     var kind = EventKind.other
+    /// Whether the event does not fit its schema and says so in `$validation_errors`.
+    var isAnnotated = false
     /// Milliseconds since 1970: what "now" was for this event, and when its record was written to Kafka.
     var capturedAt: Int64?
     var createdAt: Int64 = 0

@@ -4,25 +4,26 @@ import Kafka
 import Tagstream
 import Worker
 
-/// `tagstream apply`: publishes teams and actions.
+/// `tagstream apply`: publishes teams, actions and schemas.
 struct Apply: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Publish teams and actions to the catalogue's topic.",
+        abstract: "Publish teams, actions and schemas to the catalogue's topic.",
         discussion: """
-            Reads JSON or YAML: one action, a list of actions, an object with "teams" and "actions", or a PostHog export \
-            ("results"). Every mistake of every action is told at once; nothing is published unless all of them can be evaluated, \
+            Reads JSON or YAML: one action, a list of actions, an object with "teams", "actions" and "schemas", or a PostHog \
+            export ("results"). Every mistake of every action and schema is told at once; nothing is published unless all of them can be evaluated, \
             or with --partial the good ones. That includes what all actions of a team cost together: its quota is \
-            settings.action_cost_quota of the team. An action whose steps have changed gets the next version. All entries of a call are \
-            written in one transaction.
+            settings.action_cost_quota of the team, and settings.schema_cost_quota for its schemas. An action whose steps have changed gets \
+            the next version, and so does a schema that has changed. All entries of a call are written in one transaction.
 
               tagstream apply --brokers localhost:9092 -f Examples/actions.yaml
               tagstream apply --brokers localhost:9092 -f export.json --team 2 --posthog-export --dry-run
 
             With --posthog-export, conditions on elements of $pageview, $pageleave and $screen are dropped with a warning, and each \
             place where PostHog would count differently is told. With --json: {"key":…,"effect":…,"version":…} for every entry, \
-            {"effect":"refused","action":…,"step":…,"field":…,"reason":…,…} for every mistake, {"effect":"warning",…} for what is odd.
+            {"effect":"refused","action":…,"step":…,"field":…,"reason":…,…} for every mistake of an action, \
+            {"effect":"refused","event":…,"pointer":…,"reason":…,…} for one of a schema, {"effect":"warning",…} for what is odd.
 
-            Exit codes: 0 published, or nothing to do; 1 an action is refused; 2 wrong use; 3 Kafka cannot be used.
+            Exit codes: 0 published, or nothing to do; 1 an action or a schema is refused; 2 wrong use; 3 Kafka cannot be used.
             """
     )
 
@@ -30,14 +31,14 @@ struct Apply: AsyncParsableCommand {
 
     @Option(
         name: [.short, .customLong("file")],
-        help: "A file of teams and actions; - for standard input. Repeatable."
+        help: "A file of teams, actions and schemas; - for standard input. Repeatable."
     )
     var files: [String]
 
-    @Option(help: "The team of actions that do not say theirs.")
+    @Option(help: "The team of actions and schemas that do not say theirs.")
     var team: Int64?
 
-    @Flag(help: "Publish the good actions although others are refused.")
+    @Flag(help: "Publish the good actions and schemas although others are refused.")
     var partial = false
 
     @Flag(
@@ -68,16 +69,16 @@ struct Apply: AsyncParsableCommand {
             } catch {
                 throw Run.failure(of: error, brokers: settings.brokers)
             }
-            if !definitions.refusals.isEmpty { throw ExitCode(Failure.Code.no.rawValue) }
+            if definitions.mistakeCount > 0 { throw ExitCode(Failure.Code.no.rawValue) }
         }
     }
 
     /// Ends the command where something is refused and not everything else is wanted.
     private func stop(_ definitions: DefinitionFile) throws {
-        guard !definitions.refusals.isEmpty, !partial else { return }
+        guard definitions.mistakeCount > 0, !partial else { return }
         throw Failure(
             .no,
-            "nothing was published: \(counted(definitions.refusals.count, "mistake")). Use --partial to publish the others"
+            "nothing was published: \(counted(definitions.mistakeCount, "mistake")). Use --partial to publish the others"
         )
     }
 
@@ -86,13 +87,14 @@ struct Apply: AsyncParsableCommand {
             _ = definitions.report()
             return
         }
-        printRefusals(definitions, from: 0)
+        printRefusals(definitions, from: (0, 0))
         for warning in definitions.warnings { print(Self.line("warning", warning.json)) }
     }
 
-    private func printRefusals(_ definitions: DefinitionFile, from first: Int) {
-        guard json else { return definitions.printRefusals(from: first) }
-        for refusal in definitions.refusals.dropFirst(first) { print(Self.line("refused", refusal.json)) }
+    private func printRefusals(_ definitions: DefinitionFile, from first: (actions: Int, schemas: Int)) {
+        guard json else { return definitions.printRefusals(from: first.actions, schemas: first.schemas) }
+        for refusal in definitions.refusals.dropFirst(first.actions) { print(Self.line("refused", refusal.json)) }
+        for refusal in definitions.schemaRefusals.dropFirst(first.schemas) { print(Self.line("refused", refusal.json)) }
     }
 
     private static func line(_ effect: String, _ tree: JSONTree) -> String {
@@ -103,12 +105,13 @@ struct Apply: AsyncParsableCommand {
     private func publish(_ definitions: inout DefinitionFile, _ settings: Settings) throws {
         let client = try settings.client()
         let present = try settings.presentCatalogue()
-        let before = definitions.refusals.count
+        let before = (definitions.refusals.count, definitions.schemaRefusals.count)
         definitions.refuseOrphans(of: present)
         definitions.refuseBeyondQuotas(over: present)
         printRefusals(definitions, from: before)
         try stop(definitions)
-        if let problem = QuotaCheck.problems(of: definitions.teams, over: present).first {
+        let problems = QuotaCheck.problems(of: definitions.teams, over: present)
+        if let problem = (problems + definitions.schemaQuotaProblems(over: present)).first {
             throw Failure(.no, "nothing was published: \(problem)")
         }
         let changes = Self.changes(definitions, from: present)
@@ -135,7 +138,8 @@ struct Apply: AsyncParsableCommand {
         var version: Int64?
     }
 
-    /// Compares files with the catalogue; an action's version grows by one with every change of its steps.
+    /// Compares files with the catalogue; the version of an action grows by one with every change of its steps, that
+    /// of a schema with every change of it.
     static func changes(_ definitions: DefinitionFile, from present: Catalogue) -> [Change] {
         var changes: [Change] = []
         for team in definitions.teams {
@@ -169,7 +173,23 @@ struct Apply: AsyncParsableCommand {
                 old == nil ? .created : old?.source == tree && !isQuarantined ? .unchanged : .changed
             changes.append(Change(entry: .init(key, tree.jsonText), effect: effect, version: version))
         }
+        for (team, schema) in definitions.schemas { changes.append(Self.change(of: schema, team, from: present)) }
         return changes
+    }
+
+    private static func change(of schema: SchemaDefinition, _ team: Int64, from present: Catalogue) -> Change {
+        let key = CatalogueKey.schema(team: team, event: schema.event)
+        let old = present.schemas[team]?[schema.event]
+        let isQuarantined = present.quarantined[key.description] != nil
+        if schema.isDeleted {
+            return Change(entry: .init(key, nil), effect: old == nil && !isQuarantined ? .unchanged : .deleted)
+        }
+        let isSame = old.map { $0.source["schema"] == schema.source["schema"] } ?? false
+        let version = old.map { isSame ? $0.version : $0.version + 1 } ?? max(1, schema.version)
+        let tree = setting(["team_id": .number(team), "version": .number(version)], in: schema.source)
+        let effect: Change.Effect =
+            old == nil ? .created : old?.source == tree && !isQuarantined ? .unchanged : .changed
+        return Change(entry: .init(key, tree.jsonText), effect: effect, version: version)
     }
 
     private static func steps(of tree: JSONTree) -> JSONTree? { tree["steps"] ?? tree["steps_json"] }
@@ -188,7 +208,11 @@ struct Apply: AsyncParsableCommand {
 
     private func describe(_ change: Change) -> String {
         let version = change.version.map { ",\"version\":\($0)" } ?? ""
-        if json { return "{\"key\":\"\(change.entry.key)\",\"effect\":\"\(change.effect.rawValue)\"\(version)}" }
-        return "\(change.entry.key): \(change.effect.rawValue)" + (change.version.map { ", version \($0)" } ?? "")
+        if json {
+            let key = JSONTree.string(change.entry.key.description).jsonText
+            return "{\"key\":\(key),\"effect\":\"\(change.effect.rawValue)\"\(version)}"
+        }
+        return "\(Printable.text(change.entry.key.description)): \(change.effect.rawValue)"
+            + (change.version.map { ", version \($0)" } ?? "")
     }
 }

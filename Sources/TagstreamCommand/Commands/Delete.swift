@@ -3,11 +3,11 @@ import Foundation
 import Tagstream
 import Worker
 
-/// `tagstream delete`: takes teams and actions out of the catalogue.
+/// `tagstream delete`: takes teams, actions and schemas out of the catalogue.
 struct Delete: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Delete actions or teams from the catalogue.",
-        subcommands: [Action.self, Team.self, Quarantine.self]
+        abstract: "Delete actions, schemas or teams from the catalogue, or lift quarantines.",
+        subcommands: [Action.self, Schema.self, Team.self, Quarantine.self]
     )
 
     /// `tagstream delete action TEAM/ID…`.
@@ -38,6 +38,43 @@ struct Delete: ParsableCommand {
                         throw Failure(.usage, "\"\(text)\" is no action, expected TEAM/ID such as 2/7")
                     }
                     return CatalogueKey.action(team: team, id: id)
+                }
+                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
+            }
+        }
+    }
+
+    /// `tagstream delete schema TEAM/EVENT…`.
+    struct Schema: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete schemas of events, whether they are in force or quarantined.",
+            discussion: """
+                Writes a tombstone for each, all of them in one transaction.
+
+                  tagstream delete schema "2/order completed" --brokers localhost:9092
+
+                Exit codes: 0 deleted; 1 there is no such schema, and nothing was deleted; 2 wrong use; 3 Kafka cannot be used.
+                """
+        )
+
+        @OptionGroup var cluster: ClusterOptions
+
+        @Argument(help: "TEAM/EVENT of each schema; an event's name may have slashes.")
+        var schemas: [String]
+
+        @Flag(help: "Only say what would be deleted.")
+        var dryRun = false
+
+        func run() async throws {
+            try await reportingFailures {
+                let keys = try schemas.map { text in
+                    guard case .schema(let team, let event)? = CatalogueKey("schema/\(text)") else {
+                        throw Failure(
+                            .usage,
+                            "\"\(text)\" is no schema, expected TEAM/EVENT such as \"2/order completed\""
+                        )
+                    }
+                    return CatalogueKey.schema(team: team, event: event)
                 }
                 try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
             }
@@ -82,10 +119,10 @@ struct Delete: ParsableCommand {
     /// `tagstream delete team ID`.
     struct Team: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Delete a team with all its actions.",
+            abstract: "Delete a team with all its actions and schemas.",
             discussion: """
                 Events with the team's token become dead letters (unknown_token) from then on. Writes a tombstone for the team \
-                and for each of its actions, all of them in one transaction.
+                and for each of its actions and schemas, all of them in one transaction.
 
                   tagstream delete team 2 --brokers localhost:9092 --dry-run
 
@@ -115,7 +152,7 @@ struct Delete: ParsableCommand {
             let missing = keys.filter { !Self.isThere($0, in: present) }.map(\.description)
             throw Failure(.no, "the catalogue has no \(missing.joined(separator: ", ")), nothing was deleted")
         }
-        for key in all { print("\(key): deleted") }
+        for key in all { print("\(Printable.text(key.description)): deleted") }
         guard !isDryRun else { return printError("dry run: \(all.count) entries would be deleted") }
         do {
             try CataloguePublisher.publish(
@@ -136,6 +173,7 @@ struct Delete: ParsableCommand {
         case .action(let team, let id):
             return present.actions[team]?[id] != nil || present.deleted[team]?[id] != nil
         case .quarantine(let team, let id): return present.isStopped(action: id, team: team)
+        case .schema(let team, let event): return present.schemas[team]?[event] != nil
         }
     }
 
@@ -143,9 +181,17 @@ struct Delete: ParsableCommand {
     private static func keys(behind key: CatalogueKey, in present: Catalogue) -> [CatalogueKey] {
         guard case .team(let team) = key else { return [key] }
         var ids = Set((present.actions[team] ?? [:]).keys).union((present.deleted[team] ?? [:]).keys)
+        var events = Set((present.schemas[team] ?? [:]).keys)
         for entry in present.quarantined.values {
-            if case .action(team, let id)? = CatalogueKey(entry.key) { ids.insert(id) }
+            switch CatalogueKey(entry.key) {
+            case .action(team, let id)?: ids.insert(id)
+            case .schema(team, let event)?: events.insert(event)
+            default: break
+            }
         }
-        return ids.sorted().map { .action(team: team, id: $0) } + [key]
+        let stopped = ids.filter { present.isStopped(action: $0, team: team) }
+        return ids.sorted().map { .action(team: team, id: $0) }
+            + stopped.sorted().map { .quarantine(team: team, id: $0) }
+            + events.sorted().map { .schema(team: team, event: $0) } + [key]
     }
 }

@@ -6,15 +6,15 @@ import Worker
 /// `tagstream get`: what the catalogue holds.
 struct Get: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the teams and actions of the catalogue, and what is quarantined there.",
-        subcommands: [Actions.self, Teams.self]
+        abstract: "List the teams, actions and schemas of the catalogue, and what is quarantined there.",
+        subcommands: [Actions.self, Schemas.self, Teams.self]
     )
 
     /// Where the catalogue is read from, and what of it is wanted.
     struct Options: ParsableArguments {
         @OptionGroup var cluster: ClusterOptions
 
-        @Option(help: "Read this file of teams and actions instead of the catalogue's topic.")
+        @Option(help: "Read this file of teams, actions and schemas instead of the catalogue's topic.")
         var catalogue: String?
 
         @Option(help: "Only this team.")
@@ -53,6 +53,36 @@ struct Get: ParsableCommand {
                 guard !options.json else { return rows.forEach { print($0.json.jsonText) } }
                 Table.print(
                     ["TEAM", "ID", "VERSION", "NAME", "STEPS", "COST", "STATE"],
+                    rows.map { ($0.cells, $0.reasons) }
+                )
+            }
+        }
+    }
+
+    /// `tagstream get schemas`.
+    struct Schemas: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the schemas of events: team, event, version, mode, cost and state.",
+            discussion: """
+                The mode is the schema's own or its team's (settings.schema_mode). The state is active or quarantined: a schema whose \
+                last entry cannot be used is listed with the reasons, and the version that stays in force, where there is one.
+
+                  tagstream get schemas --brokers localhost:9092 --team 2
+                  tagstream get schemas --catalogue Examples/schemas.yaml --json
+
+                With --json one object a line: {"team":…,"event":…,"version":…,"mode":…,"cost":…,"state":…,"in_force":…,"reasons":[…],"schema":{…}}.
+                Exit codes: 0 listed; 2 wrong use; 3 Kafka cannot be used.
+                """
+        )
+
+        @OptionGroup var options: Options
+
+        func run() async throws {
+            try await reportingFailures {
+                let rows = try options.listing().schemas.filter { options.team == nil || $0.team == options.team }
+                guard !options.json else { return rows.forEach { print($0.json.jsonText) } }
+                Table.print(
+                    ["TEAM", "EVENT", "VERSION", "MODE", "COST", "STATE"],
                     rows.map { ($0.cells, $0.reasons) }
                 )
             }

@@ -154,6 +154,7 @@ enum Summary {
             let types = counts.warningTypes.map { "\($0.count) \($0.type)" }.joined(separator: ", ")
             text += ", \(counts.warnings) warnings written (\(types))"
         }
+        if counts.annotated > 0 { text += ", \(counts.annotated) with validation errors" }
         if counts.evaluationErrors > 0 { text += ", \(counts.evaluationErrors) actions not evaluated" }
         return text
     }
@@ -167,6 +168,7 @@ enum Summary {
             .init(key: "records", value: .number(Int64(sum.committed.input))),
             .init(key: "tagged", value: .number(Int64(sum.committed.tagged))),
             .init(key: "matches", value: .number(Int64(sum.committed.matches))),
+            .init(key: "annotated", value: .number(Int64(sum.committed.annotated))),
             .init(key: "actions_failed", value: .number(Int64(sum.committed.evaluationErrors))),
             .init(key: "dead_letters", value: object(sum.committed.deadLetterReasons)),
             .init(key: "ignored", value: object(sum.committed.ignoredReasons)),

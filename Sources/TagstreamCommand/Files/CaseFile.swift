@@ -54,7 +54,7 @@ struct CaseLine {
 }
 
 /// Splits a JSON object into the texts of its members by counting brackets; what the texts contain is checked by whoever reads them.
-private struct TopLevelMembers {
+struct TopLevelMembers {
     var members: [(name: String, value: UnsafeRawBufferPointer)] = []
 
     init?(_ text: UnsafeRawBufferPointer) {

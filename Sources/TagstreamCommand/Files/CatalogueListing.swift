@@ -79,6 +79,7 @@ struct CatalogueListing {
 
     private(set) var actions: [ActionRow] = []
     private(set) var teams: [TeamRow] = []
+    private(set) var schemas: [SchemaRow] = []
 
     /// Lists a catalogue as its topic gave it.
     init(_ catalogue: Catalogue) {
@@ -99,6 +100,7 @@ struct CatalogueListing {
                 )
             )
         }
+        schemas = SchemaRow.rows(of: catalogue)
         addQuarantined(of: catalogue)
         finish()
     }
@@ -106,6 +108,7 @@ struct CatalogueListing {
     /// Lists what definition files say; what they say wrongly is quarantined, as it would be in the topic.
     init(_ file: DefinitionFile) {
         self.init(file.catalogue())
+        schemas = SchemaRow.adding(file.schemaRefusals, to: schemas)
         var places: [[Int64?]: Int] = [:]
         for refusal in file.refusals {
             if let place = places[[refusal.teamID, refusal.actionID]] {
@@ -171,6 +174,7 @@ struct CatalogueListing {
                         )
                     )
                 }
+            case .schema?: break  // ``SchemaRow/rows(of:)`` has listed it.
             case .quarantine?, nil:
                 actions.append(
                     ActionRow(key: entry.key, name: "", state: .quarantined, isInForce: false, reasons: entry.reasons)

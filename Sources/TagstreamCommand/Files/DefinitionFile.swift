@@ -1,15 +1,18 @@
 import Foundation
 import Tagstream
 
-/// What a definition file says: teams, and actions with everything that is wrong or odd about them.
+/// What a definition file says: teams, actions and schemas with everything that is wrong or odd about them.
 ///
-/// Accepted, in JSON or YAML: one action; a list of actions; an object with `teams` and `actions`; a PostHog export, which is an object
+/// Accepted, in JSON or YAML: one action; a list of actions; an object with `teams`, `actions` and `schemas`; a PostHog export, which is an object
 /// with `results`.
 struct DefinitionFile {
     var teams: [TeamDefinition] = []
     /// The actions that may be published, with the team that each belongs to.
     var actions: [(team: Int64, action: ActionDefinition)] = []
+    /// The schemas that may be published, with the team that each belongs to.
+    var schemas: [(team: Int64, schema: SchemaDefinition)] = []
     var refusals: [Refusal] = []
+    var schemaRefusals: [SchemaRefusal] = []
     var warnings: [ActionWarning] = []
 
     /// How actions are read: as they are written, or as what PostHog exported.
@@ -34,6 +37,11 @@ struct DefinitionFile {
 
     private let form: Form
     private var cost = 0
+    /// What the schemas of the files cost together.
+    var schemaCost = 0
+
+    /// How many mistakes there are.
+    var mistakeCount: Int { refusals.count + schemaRefusals.count }
 
     /// Whether the files say which team's events are which.
     var namesTeams: Bool { !teams.isEmpty }
@@ -50,6 +58,7 @@ struct DefinitionFile {
         }
         try checkTeams()
         refuseDuplicates()
+        refuseDuplicateSchemas()
         if case .ofFiles = quotas { refuseBeyondQuotas(over: Catalogue()) }
     }
 
@@ -90,11 +99,12 @@ struct DefinitionFile {
                 try add(action: tree, at: 1, path, defaultTeam)
                 return
             }
-            let groups = ["teams", "actions", "results"].compactMap { name in tree[name].map { (name, $0) } }
+            let groups = ["teams", "actions", "schemas", "results"].compactMap { name in tree[name].map { (name, $0) } }
             guard !groups.isEmpty else {
                 throw Failure(
                     .usage,
-                    "\"\(path)\" holds an object without \"teams\", \"actions\", \"results\" or \"steps\", expected teams or actions"
+                    "\"\(path)\" holds an object without \"teams\", \"actions\", \"schemas\", \"results\" or \"steps\", expected teams, "
+                        + "actions or schemas"
                 )
             }
             for (name, value) in groups { try add(group: name, value, path, defaultTeam) }
@@ -114,6 +124,8 @@ struct DefinitionFile {
                 } catch {
                     throw Failure(.usage, "\"\(path)\": teams[\(index)]: \(error)")
                 }
+            } else if name == "schemas" {
+                add(schema: item, defaultTeam)
             } else {
                 try add(action: item, at: index + 1, path, defaultTeam)
             }
@@ -210,6 +222,7 @@ struct DefinitionFile {
     ///
     /// - Parameter present: the catalogue that they are published to.
     mutating func refuseBeyondQuotas(over present: Catalogue) {
+        refuseSchemasBeyondQuotas(over: present)
         let over = QuotaCheck.refusals(of: actions, with: teams, over: present)
         guard !over.isEmpty else { return }
         refusals += over.map(\.refusal)
@@ -220,6 +233,7 @@ struct DefinitionFile {
     /// Refuses the actions of teams that neither the files nor the catalogue know; a deletion is never refused.
     mutating func refuseOrphans(of present: Catalogue) {
         let known = Set(present.teams.keys).union(teams.map(\.id))
+        refuseOrphanSchemas(known)
         for (team, action) in actions where !known.contains(team) && !action.isDeleted {
             refuse(
                 action,
@@ -263,6 +277,7 @@ struct DefinitionFile {
         var catalogue = Catalogue()
         for team in teams { catalogue.put(team) }
         for (team, action) in actions { catalogue.put(action, team: team) }
+        for (team, schema) in schemas { catalogue.put(schema, team: team) }
         return catalogue
     }
 
@@ -270,12 +285,13 @@ struct DefinitionFile {
     func report() -> Bool {
         for warning in warnings { printError("warning: \(warning)") }
         printRefusals()
-        return !refusals.isEmpty
+        return mistakeCount > 0
     }
 
-    /// Prints refusals from one of them on.
-    func printRefusals(from first: Int = 0) {
+    /// Prints refusals from one of them on, of actions and of schemas.
+    func printRefusals(from first: Int = 0, schemas firstSchema: Int = 0) {
         for refusal in refusals.dropFirst(first) { printError("refused: \(refusal)") }
+        for refusal in schemaRefusals.dropFirst(firstSchema) { printError("refused: \(refusal)") }
     }
 
     /// What the actions of each team cost together, and the team's quota.
@@ -298,8 +314,9 @@ struct DefinitionFile {
         return [
             .init(key: "teams", value: .number(Int64(teams.count))),
             .init(key: "actions", value: .number(Int64(actions.count))),
+            .init(key: "schemas", value: .number(Int64(schemas.count))),
             .init(key: "costs", value: .array(costs)),
-            .init(key: "refused", value: .array(refusals.map(\.json))),
+            .init(key: "refused", value: .array(refusals.map(\.json) + schemaRefusals.map(\.json))),
             .init(key: "warnings", value: .array(warnings.map(\.json))),
         ]
     }

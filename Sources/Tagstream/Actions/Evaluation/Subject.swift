@@ -126,6 +126,13 @@ struct Column<Element>: ~Copyable {
     @inline(__always)
     mutating func removeAll() { count = 0 }
 
+    /// Forgets the elements from `count` on.
+    @inline(__always)
+    mutating func truncate(to count: Int) {
+        assert(0...self.count ~= count, "a column cannot be truncated to more than it holds")
+        self.count = count
+    }
+
     @inline(__always)
     mutating func append(_ element: Element) {
         if count == capacity { grow(to: capacity * 2) }
