@@ -184,6 +184,7 @@ public final class Worker: Service {
             configuration.client,
             topic: topic,
             group: configuration.group + "-catalogue",
+            enrichment: configuration.enrichment,
             notices: notices("catalogue")
         )
     }

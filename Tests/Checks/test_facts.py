@@ -115,8 +115,13 @@ def test_reasons_of_ignored_records_are_documented():
 
 
 def setting_keys():
-    keys = re.findall(r'(?:text|number)\(\s*"([\w.]+)"|name: "([\w.]+)"', read("Sources/TagstreamCommand/Files/Settings.swift"))
-    return {first or second for first, second in keys}
+    settings = [name(path) for path in files("Settings*.swift", "Sources/TagstreamCommand/Files")]
+    keys = [key for path in settings for key in re.findall(r'(?:text|number)\(\s*"([\w.]+)"|name: "([\w.]+)"', read(path))]
+    # Teams have these as well, so they are written down where teams are read.
+    shared = re.findall(
+        r'(?:onOff|flag|names|properties)\(\s*"([\w.]+)"|name: "([\w.]+)"', read("Sources/Tagstream/Enrich/EnrichmentSettings+Keys.swift")
+    )
+    return {first or second for first, second in keys} | {"enrich." + (first or second) for first, second in shared}
 
 
 def flat(tree, prefix=""):

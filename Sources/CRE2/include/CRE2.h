@@ -47,6 +47,11 @@ int tagstream_re2_size(const tagstream_re2 *pattern);
 /// cache has room.
 int tagstream_re2_search(const tagstream_re2 *pattern, const void *text, size_t length, int32_t *refills);
 
+/// Where the pattern first matches at or behind `from`: 1 and the range of the leftmost match, or 0; -1 when memory is exhausted.
+///
+/// For patterns and texts that are small together: never given up. What stands before `from` counts for `^` and `\b`.
+int tagstream_re2_span(const tagstream_re2 *pattern, const void *text, size_t length, size_t from, size_t *begin, size_t *end);
+
 /// Where `needle` first occurs in `text`, as an offset; -1 where it does not. Linear time (two-way search).
 ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, size_t needle_length);
 

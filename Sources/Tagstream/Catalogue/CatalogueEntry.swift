@@ -1,6 +1,7 @@
 /// A team as the catalogue's topic and definition files hold it: `{"id": 2, "name": "Web shop", "api_token": "phc_…"}`.
 ///
-/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``); other settings are kept.
+/// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``), `settings.enrich` and
+/// `settings.anonymize_ips` are what is done to its events (see ``EnrichmentSettings``); other settings are kept.
 public struct TeamDefinition: Sendable, Equatable {
     /// The team's id.
     public var id: Int64
@@ -33,6 +34,11 @@ public struct TeamDefinition: Sendable, Equatable {
         self.id = id
         self.token = token
         actionCostQuota = try Self.quota(of: tree, team: id)
+        do {
+            _ = try EnrichmentSettings().with(team: tree["settings"])
+        } catch {
+            throw CatalogueProblem("team \(id): \"settings.\(error.name)\" is \(error.found), expected \(error.expected)")
+        }
         name = tree["name"]?.text ?? ""
         source = tree
     }

@@ -14,6 +14,8 @@ public struct OutcomeCounts: Sendable, Equatable {
     ///
     /// See docs/actions.md.
     public var evaluationErrors = 0
+    /// Events that were tagged without an enrichment that is on, because its data was missing.
+    public var outages = EnrichmentOutages()
     /// Dead letters by reason, in the order of ``DeadLetterReason/allCases``; empty while there are none.
     public private(set) var deadLettersByReason: [Int] = []
     /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
@@ -49,6 +51,7 @@ public struct OutcomeCounts: Sendable, Equatable {
         matches += other.matches
         duplicateKeys += other.duplicateKeys
         evaluationErrors += other.evaluationErrors
+        outages.add(other.outages)
         deadLettersByReason = Self.sum(deadLettersByReason, other.deadLettersByReason)
         ignoredByReason = Self.sum(ignoredByReason, other.ignoredByReason)
     }

@@ -11,6 +11,7 @@ public struct Pipeline: ~Copyable {
     private var bench = Workbench()
     private var decoder: EventDecoder
     private let validator: EventValidator
+    private var enricher = Enricher()
     private var matcher = Matcher()
     private var actions = MatchedActions()
     private var elementsColumn = ElementsColumn()
@@ -41,7 +42,7 @@ public struct Pipeline: ~Copyable {
         precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
     }
 
-    /// decode → tenant → validate → normalise → match → encode; whatever stops a record on its way is thrown as a value.
+    /// decode → tenant → validate → normalise → enrich → match → encode; whatever stops a record on its way is thrown as a value.
     @inline(__always)
     private mutating func process(
         _ batch: borrowing RecordBatch,
@@ -55,7 +56,19 @@ public struct Pipeline: ~Copyable {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
+            let enrichments = snapshot.teams[event.team].enrichments
+            let enriches = !enrichments.active.isEmpty
+            if enriches {
+                enricher.enrich(
+                    &event,
+                    with: enrichments,
+                    from: snapshot.tables,
+                    on: &bench,
+                    counting: &out.counts.outages
+                )
+            }
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
+            if enriches, enrichments.settings.address == .remove { enricher.removeAddress(of: &event, on: bench) }
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
             }

@@ -14,12 +14,15 @@ public struct Team: Sendable {
     public let token: String
     /// The team's actions, compiled.
     public let plan: ActionPlan
+    /// What is done to the team's events before they are matched, compiled.
+    public let enrichments: Enrichments
 
     /// Makes a team.
-    public init(id: Int64, token: String, plan: ActionPlan) {
+    public init(id: Int64, token: String, plan: ActionPlan, enrichments: Enrichments = .none) {
         self.id = id
         self.token = token
         self.plan = plan
+        self.enrichments = enrichments
     }
 }
 
@@ -34,14 +37,46 @@ public final class Snapshot: Sendable {
     public let teams: [Team]
     /// Set where there is but one tenant and tokens do not matter: an offline match of one file against another.
     public let onlyTeam: Int?
+    /// The data that enrichments look things up in.
+    public let tables: EnrichmentTables
     private let tokens: TokenTable
 
     /// Makes a snapshot of teams whose tokens differ from one another; of two equal tokens the first counts.
-    public init(epoch: Int64, teams: [Team], onlyTeam: Int? = nil) {
+    public init(
+        epoch: Int64,
+        teams: [Team],
+        onlyTeam: Int? = nil,
+        tables: EnrichmentTables = EnrichmentTables()
+    ) {
         self.epoch = epoch
         self.teams = teams
         self.onlyTeam = onlyTeam
+        self.tables = tables
         tokens = TokenTable(teams.map { Array($0.token.utf8) })
+    }
+
+    private init(_ other: Snapshot, tables: EnrichmentTables) {
+        epoch = other.epoch
+        teams = other.teams
+        onlyTeam = other.onlyTeam
+        tokens = other.tokens
+        self.tables = tables
+    }
+
+    /// The same catalogue with other tables: plans are shared, nothing is compiled.
+    public func with(_ tables: EnrichmentTables) -> Snapshot { Snapshot(self, tables: tables) }
+
+    /// The same catalogue with only some of each team's enrichments: what `tagstream enrich` compares.
+    public func limited(to some: EnrichmentSet) -> Snapshot {
+        let limited = teams.map { team in
+            Team(
+                id: team.id,
+                token: team.token,
+                plan: team.plan,
+                enrichments: Enrichments(team.enrichments.settings.limited(to: some))
+            )
+        }
+        return Snapshot(epoch: epoch, teams: limited, onlyTeam: onlyTeam, tables: tables)
     }
 
     /// The index of the team with this token, or nil.

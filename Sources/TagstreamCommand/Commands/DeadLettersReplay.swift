@@ -120,7 +120,12 @@ extension DeadLetters {
             switch worker.catalogue {
             case .fixed(let snapshot): return snapshot
             case .topic(let topic):
-                var reader = try CatalogueReader(worker.client, topic: topic, group: worker.group + "-catalogue")
+                var reader = try CatalogueReader(
+                    worker.client,
+                    topic: topic,
+                    group: worker.group + "-catalogue",
+                    enrichment: worker.enrichment
+                )
                 _ = try reader.readToEnd()
                 let snapshot = reader.snapshot()
                 reader.close()

@@ -44,7 +44,11 @@ struct Explain: AsyncParsableCommand {
             let definitions = try DefinitionFile([action], defaultTeam: 1)
             let chosen = try choose(definitions)
             for refusal in chosen.refusals { printError("refused: \(refusal)") }
-            if !chosen.actions.isEmpty { try explain(chosen.actions, of: definitions, event: try readEvent()) }
+            if !chosen.actions.isEmpty {
+                let settings = try cluster.settings()
+                let found = try EventSource(event).read(line: line, settings)
+                try explain(chosen.actions, of: definitions, event: found, try settings.enrichments())
+            }
             if !chosen.refusals.isEmpty { throw ExitCode(Failure.Code.no.rawValue) }
         }
     }
@@ -73,37 +77,26 @@ struct Explain: AsyncParsableCommand {
         return (actions, refusals)
     }
 
-    private func readEvent() throws -> EventSource.Found {
-        switch EventSource(event) {
-        case .file(let path):
-            if let line, line < 1 { throw Failure(.usage, "--line is \(line), expected a line from 1") }
-            return try EventSource.read(path, line: line)
-        case .record(let partition, let offset):
-            if line != nil { throw Failure(.usage, "--line is for files, expected none for an offset of a topic") }
-            let settings = try cluster.settings()
-            let client = try settings.client()
-            do {
-                return try EventSource.read(partition, offset: offset, client)
-            } catch let failure as Failure {
-                throw failure
-            } catch {
-                throw Run.failure(of: error, brokers: settings.brokers)
-            }
-        }
-    }
-
     // MARK: The answer
 
     private func explain(
         _ actions: [(team: Int64, action: ActionDefinition)],
         of definitions: DefinitionFile,
-        event: EventSource.Found
+        event: EventSource.Found,
+        _ enrichment: EnrichmentSettings
     ) throws {
-        var trial = Trial()
-        let explanations: [Explanation]
+        var explanations: [Explanation] = []
         do {
-            explanations = try event.bytes.withUnsafeBytes {
-                try trial.explain($0, actions.map(\.action), now: event.timestamp)
+            var trial = Trial()
+            var owner: Int64?
+            for (team, action) in actions {
+                if team != owner {
+                    trial = Trial(enrichments: Self.enrichments(of: team, definitions, enrichment))
+                    owner = team
+                }
+                explanations += try event.bytes.withUnsafeBytes {
+                    try trial.explain($0, [action], now: event.timestamp)
+                }
             }
         } catch let error as EventUnreadable {
             throw Failure(.usage, "\"\(self.event)\" is no event: \(error.reason.rawValue): \(error.detail)")
@@ -124,6 +117,16 @@ struct Explain: AsyncParsableCommand {
             }
         }
         out.flush()
+    }
+
+    /// What a worker does to the events of a team before it asks its actions.
+    private static func enrichments(
+        of team: Int64,
+        _ definitions: DefinitionFile,
+        _ deployment: EnrichmentSettings
+    ) -> Enrichments {
+        let source = definitions.teams.first { $0.id == team }?.source
+        return Enrichments((try? deployment.with(team: source?["settings"])) ?? deployment)
     }
 
     /// What a worker would do with the event under these definitions; nil where they do not say whose events are whose.

@@ -31,6 +31,11 @@ struct Match: AsyncParsableCommand {
     )
     var ids = false
 
+    @Option(
+        help: "A worker's configuration file: what its enrich settings do to events is done here. Without it, nothing."
+    )
+    var config: String?
+
     @Option(help: "Write dead letters to this file, one JSON object a line: line, reason, step, detail.")
     var deadLetters: String?
 
@@ -41,7 +46,9 @@ struct Match: AsyncParsableCommand {
         try await reportingFailures {
             let definitions = try DefinitionFile(actions, defaultTeam: 1)
             if definitions.report() { throw ExitCode(Failure.Code.no.rawValue) }
-            let snapshot = try snapshot(of: definitions)
+            var settings = Settings()
+            if let config { try settings.read(config) }
+            let snapshot = try snapshot(of: definitions, settings)
             var file = try LineFile(events)
             var run = OfflineRun(
                 snapshot: snapshot,
@@ -55,8 +62,8 @@ struct Match: AsyncParsableCommand {
         }
     }
 
-    private func snapshot(of definitions: DefinitionFile) throws -> Snapshot {
-        var catalogue = definitions.catalogue()
+    private func snapshot(of definitions: DefinitionFile, _ settings: Settings) throws -> Snapshot {
+        var catalogue = definitions.catalogue(enrichment: try settings.enrichments())
         if definitions.namesTeams { return catalogue.snapshot() }
         let teams = Set(definitions.actions.map(\.team))
         guard teams.count <= 1 else {

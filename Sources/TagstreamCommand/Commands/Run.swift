@@ -151,6 +151,7 @@ enum Summary {
             text += ", \(counts.deadLetters) dead letters (\(reasons))"
         }
         if counts.evaluationErrors > 0 { text += ", \(counts.evaluationErrors) actions not evaluated" }
+        for (enrichment, count) in counts.outages.byName { text += ", \(count) without \(enrichment)" }
         return text
     }
 
@@ -164,6 +165,10 @@ enum Summary {
             .init(key: "tagged", value: .number(Int64(sum.committed.tagged))),
             .init(key: "matches", value: .number(Int64(sum.committed.matches))),
             .init(key: "actions_failed", value: .number(Int64(sum.committed.evaluationErrors))),
+            .init(
+                key: "enrichment_outages",
+                value: object(sum.committed.outages.byName.map { ($0.enrichment, $0.count) })
+            ),
             .init(key: "dead_letters", value: object(sum.committed.deadLetterReasons)),
             .init(key: "ignored", value: object(sum.committed.ignoredReasons)),
             .init(key: "transactions", value: .number(Int64(sum.commits))),

@@ -24,6 +24,8 @@ struct Settings {
     var memory = 512 << 20
     var transactionTimeout = 15_000
     var lane = Lane<KafkaDoors>.Configuration()
+    var enrichment = EnrichmentSettings()
+    var saltFile: String?
 
     /// One key of the configuration file.
     struct Key: Sendable {
@@ -142,7 +144,7 @@ struct Settings {
             \.memory,
             16 << 20...1 << 40
         ),
-    ]
+    ] + enrichmentKeys
 
     /// A value that a key does not take.
     struct Mistake: Error {
@@ -274,6 +276,7 @@ struct Settings {
         worker.queueBytes = memory
         worker.transactionTimeout = transactionTimeout
         worker.lane = lane
+        worker.enrichment = try enrichments()
         if let catalogueFile {
             let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
             if definitions.report() { throw Failure(.no, "\"\(catalogueFile)\" has actions that cannot be evaluated") }
@@ -283,7 +286,7 @@ struct Settings {
                     "\"\(catalogueFile)\" has no \"teams\", expected at least one with \"id\" and \"api_token\""
                 )
             }
-            var catalogue = definitions.catalogue()
+            var catalogue = definitions.catalogue(enrichment: try enrichments())
             worker.catalogue = .fixed(catalogue.snapshot())
         } else {
             worker.catalogue = .topic(catalogueTopic)
