@@ -21,10 +21,11 @@ public struct InternetAddress: Equatable, Sendable {
             return
         }
         guard let (high, low) = Self.colons(text) else { return nil }
-        self.high = high
-        self.low = low
-        isIPv4 = false
-        if high == 0, low >> 32 == 0xFFFF { self.init(ipv4: UInt32(truncatingIfNeeded: low)) }
+        if high == 0, low >> 32 == 0xFFFF {
+            self.init(ipv4: UInt32(truncatingIfNeeded: low))
+        } else {
+            self.init(high: high, low: low)
+        }
     }
 
     /// Makes an IPv4 address.
