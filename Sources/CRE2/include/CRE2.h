@@ -10,6 +10,8 @@
 // would go on with its NFA, which takes a step for each instruction of the program and each byte of the text: 250 ms for a program of
 // 1,000 and a text of 50 KB. Such a search is given up instead, unless program and text are small together.
 
+#include "CRE2Rules.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
