@@ -7,12 +7,13 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | redos …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | enrich | redos …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
           compile    compiling and changing a plan, and its memory
+          enrich     every enrichment above the bare way; needs Debian's uap-core
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
           repeat     one variant again and again, to count its instructions
         """
@@ -28,17 +29,18 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        for name in arguments.isEmpty ? ["whole", "match", "compile", "redos"] : arguments {
+        for name in arguments.isEmpty ? ["whole", "match", "compile", "enrich", "redos"] : arguments {
             switch name {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
             case "compile": try compile(directory)
+            case "enrich": try Enriching("\(directory)/generated/skewed.ndjson").report(rounds: 25)
             case "redos":
                 for isPublished in [true, false] {
                     try Redos("\(directory)/redos.jsonl", isPublished: isPublished, rounds: 9).report()
                 }
             default:
-                print("benchmark \"\(name)\", expected whole, match, compile, redos or repeat\n\(usage)")
+                print("benchmark \"\(name)\", expected whole, match, compile, enrich, redos or repeat\n\(usage)")
                 exit(2)
             }
         }

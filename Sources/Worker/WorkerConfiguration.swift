@@ -49,6 +49,8 @@ public struct WorkerConfiguration: Sendable {
     ///
     /// For a catalogue that is a topic: a fixed one has it already.
     public var enrichment = EnrichmentSettings()
+    /// The files that enrichments look things up in.
+    public var enrichmentFiles = EnrichmentFiles()
     /// Every lane's own settings.
     public var lane = Lane<KafkaDoors>.Configuration()
 

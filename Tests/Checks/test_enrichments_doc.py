@@ -54,7 +54,8 @@ def test_a_record_becomes_what_is_shown(example, tmp_path):
 
 
 def test_the_settings_are_those_that_there_are():
-    rows = re.findall(r"^\| `(enrich\.[\w.]+)` \| (\S+)", read(DOCUMENT), re.MULTILINE)
+    table = re.findall(r"^\| ((?:`enrich\.[\w.]+` )+)\| (\S+)", read(DOCUMENT), re.MULTILINE)
+    rows = [(name, default) for names, default in table for name in re.findall(r"`([\w.]+)`", names)]
     assert {name for name, _ in rows} == {key for key in setting_keys() if key.startswith("enrich.")}
     reference = yaml.safe_load(read("Examples/tagstream.reference.yaml"))
     for name, default in rows:

@@ -124,7 +124,7 @@ class Generator:
 
     def settings(self):
         """Settings by their full names, as the model takes them."""
-        chosen = {name: self.chance(0.6) for name in ("user_agent.on", "geoip.on", "campaign.on", "referrer.on", "promotion.on",
+        chosen = {name: self.chance(0.6) for name in ("user_agent.enabled", "geoip.enabled", "campaign.enabled", "referrer.enabled", "promotion.enabled",
                                                        "urls.redact_emails", "urls.redact_tokens", "geoip.person", "user_agent.override")}
         chosen["privacy.ip"] = self.one_of(["keep", "truncate", "remove"])
         chosen["privacy.drop"] = self.random.sample(["a", "email", "$browser", "k\"ey", "utm_source", "$initial_os"], self.random.randrange(4))

@@ -92,17 +92,17 @@ class Event:
 def enrich(row, record, settings, tables=None):
     """The row of an event under the settings of its team."""
     event = Event(row, record)
-    if settings.get("user_agent.on"):
+    if settings.get("user_agent.enabled"):
         user_agent(event, settings, tables or {})
-    if settings.get("geoip.on"):
+    if settings.get("geoip.enabled"):
         locate(event, settings, tables or {})
-    if settings.get("campaign.on"):
+    if settings.get("campaign.enabled"):
         campaign(event.properties)
-    if settings.get("referrer.on"):
+    if settings.get("referrer.enabled"):
         referrer(event.properties)
     urls(event, settings)
     privacy(event, settings)
-    promotes = settings.get("promotion.on") and row["event"] not in ("$snapshot", "$performance_event")
+    promotes = settings.get("promotion.enabled") and row["event"] not in ("$snapshot", "$performance_event")
     if promotes and event.updates_person:
         promote(event)
     for key in event.changed:

@@ -82,7 +82,8 @@ package struct TestDatabase {
         }
         var bits = address.isIPv4 ? (0..<32).map { address.low >> UInt64(31 - $0) & 1 == 1 } : []
         if !address.isIPv4 {
-            bits = (0..<128).map { ($0 < 64 ? address.high >> UInt64(63 - $0) : address.low >> UInt64(127 - $0)) & 1 == 1 }
+            bits = (0..<64).map { address.high >> UInt64(63 - $0) & 1 == 1 }
+            bits += (0..<64).map { address.low >> UInt64(63 - $0) & 1 == 1 }
         } else if ipVersion == 6 {
             bits = Array(repeating: false, count: 96) + bits
         }
@@ -123,7 +124,7 @@ package struct TestDatabase {
             switch recordBits {
             case 28:
                 file += TestDatabaseValue.bigEndian(one & 0xFF_FFFF, 3)
-                file.append(UInt8(one >> 24 << 4 | other >> 24))
+                file.append(UInt8((one >> 24) << 4 | other >> 24))
                 file += TestDatabaseValue.bigEndian(other & 0xFF_FFFF, 3)
             default:
                 file += TestDatabaseValue.bigEndian(one, recordBits / 8) + TestDatabaseValue.bigEndian(other, recordBits / 8)

@@ -57,7 +57,7 @@ extension Enricher {
     }
 
     /// The salted SHA-256 of a value's text, for any other kind of its JSON text, in hexadecimal digits.
-    private mutating func hash(
+    mutating func hash(
         of value: Value,
         _ rules: Enrichments,
         on bench: borrowing Workbench

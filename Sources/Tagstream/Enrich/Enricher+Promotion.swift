@@ -45,10 +45,11 @@ extension Enricher {
         if found != 0 || section.count > 0 {
             (wanted, alias, hasLost) = resolve(section, found, base, rules.table, on: bench)
         }
-        guard wanted != 0 || alias.kind != .missing || hasChanged || hasLost || geo.count > 0 else { return nil }
+        guard wanted != 0 || alias.kind != .missing || hasChanged || hasLost || location != nil else { return nil }
 
         // Every part that is copied lies on the bench, each another; the names are short.
-        bench.bytes.reserve(bench.bytes.count &+ 4096 &+ geo.bytes)
+        let members = (key == .set ? location?.set : location?.setOnce) ?? .none
+        bench.bytes.reserve(bench.bytes.count &+ 4096 &+ members.text.count)
         let entry = rules.table.entry(key.rawValue)
         let name = bench.bytes.count &+ 2
         bench.bytes.putShort(rules.table.text(entry), Int(entry.length))
@@ -62,7 +63,7 @@ extension Enricher {
             bench.bytes.putShort(bench.bytes.base + field.written.lowerBound, field.written.count)
             bench.fields.append(field)
         }
-        appendLocation(isFirstValue: key == .setOnce, first, rules, on: &bench)
+        append(members, first, rules, on: &bench)
         while wanted != 0 {
             let number = wanted.trailingZeroBitCount
             wanted &= wanted &- 1

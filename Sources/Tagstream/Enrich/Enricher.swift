@@ -30,8 +30,11 @@ struct Enricher: ~Copyable {
     var hasChangedSetOnce = false
     /// Whether the event may change its person.
     var updatesPerson = false
-    /// What enrichments write to the person beside what is promoted: fields on the bench that wait for ``promote(_:_:on:)``.
-    var geo = GeoFields()
+    /// What is written to the person beside what is promoted, until ``finish(_:_:on:)``: lent by the cache, for one event.
+    var location: GeoIPFinding?
+    /// What was looked up and rendered of late.
+    var places = GeoIPCache()
+    var agents = UserAgentCache()
 
     init() {
         slots = .allocate(capacity: capacity)
@@ -84,7 +87,7 @@ struct Enricher: ~Copyable {
         for _ in 0..<2 { bench.fields.append(Self.noField) }
         hasChangedSet = false
         hasChangedSetOnce = false
-        geo = GeoFields()
+        location = nil
         updatesPerson =
             valid.personMode == .full && !equals(bench.written(valid.decoded.event.name), "$groupidentify")
     }
@@ -96,7 +99,7 @@ struct Enricher: ~Copyable {
         return Field(keyOffset: 2, keyLength: 0, keyHash: 0, value: value)
     }
 
-    private mutating func walk(_ section: Section, _ table: KeyTable, on bench: borrowing Workbench) {
+    mutating func walk(_ section: Section, _ table: KeyTable, on bench: borrowing Workbench) {
         let fields = bench.fields.base
         for index in Int(section.first)..<Int(section.first &+ section.count) {
             let hash = fields[index].keyHash
@@ -154,6 +157,10 @@ struct Enricher: ~Copyable {
         }
         return text.bytes(0, text.count)
     }
+
+    /// Notes where a property lies from now on.
+    @inline(__always)
+    mutating func note(_ number: Int, at index: Int) { slots[number] = Int32(truncatingIfNeeded: index) }
 
     // MARK: Adding
 
@@ -258,7 +265,7 @@ struct Enricher: ~Copyable {
         let name = bench.written(valid.decoded.event.name)
         let promotes =
             rules.active.contains(.promotion) && !equals(name, "$snapshot") && !equals(name, "$performance_event")
-        if promotes || hasChangedSet || hasChangedSetOnce || geo.count > 0 {
+        if promotes || hasChangedSet || hasChangedSetOnce || location != nil {
             writePerson(&valid, rules, promotes: promotes, on: &bench)
         }
     }

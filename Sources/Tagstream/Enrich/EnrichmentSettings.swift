@@ -22,20 +22,17 @@ public struct EnrichmentSettings: Sendable, Equatable {
         public var replacement: String
     }
 
-    /// A table's place in an event: which property is looked up, and what the names of the properties it adds begin with.
+    /// A table's place in an event: which property's value is looked up in it.
     public struct LookupJoin: Sendable, Equatable {
         /// The table's name.
         public var table: String
         /// The property whose value is the key.
         public var property: String
-        /// What stands before the name of every property that is added.
-        public var prefix: String
 
         /// Makes a join.
-        public init(table: String, property: String, prefix: String) {
+        public init(table: String, property: String) {
             self.table = table
             self.property = property
-            self.prefix = prefix
         }
     }
 
@@ -47,6 +44,8 @@ public struct EnrichmentSettings: Sendable, Equatable {
     public var locatesPersons = true
     /// The joins, in their order.
     public var lookups: [LookupJoin] = []
+    /// Whether they are made.
+    public var looksUp = true
     /// The properties that hold a URL or a path.
     public var urlProperties = defaultURLProperties
     /// What is written over parts of paths, in this order.
@@ -79,7 +78,7 @@ public struct EnrichmentSettings: Sendable, Equatable {
     /// The enrichments that have anything to do.
     public var active: EnrichmentSet {
         var set = on
-        if !lookups.isEmpty { set.insert(EnrichmentSet(.lookup)) }
+        if looksUp, !lookups.isEmpty { set.insert(EnrichmentSet(.lookup)) }
         if !cleaning.isEmpty || !redactedParameters.isEmpty || redactsEmails || redactsTokens {
             set.insert(EnrichmentSet(.urls))
         }

@@ -3,6 +3,13 @@
 /// What is missing (its file was never there, or cannot be read) is nil, and its enrichment does nothing: events are tagged without
 /// it and counted (``EnrichmentOutages``), never dead-lettered.
 public struct EnrichmentTables: Sendable {
+    /// Where addresses are.
+    public var geoIP: GeoIPTables?
+    /// How user agents are recognised.
+    public var userAgent: UserAgentRules?
+    /// The tables of the deployment's joins (``EnrichmentSettings/lookups``), in their order.
+    public var lookups: [LookupTable?] = []
+
     /// Makes tables of nothing.
     public init() {}
 }

@@ -30,6 +30,8 @@ public final class Enrichments: Sendable {
     let hashed: [Int32]
     let urls: [Int32]
     let located: [Int32]
+    /// Whether a place's properties have other duties, so that they cannot be copied blindly.
+    let locationHasDuties: Bool
     /// The number of the property of each join.
     let joins: [Int32]
     /// How paths are cleaned.
@@ -83,6 +85,8 @@ public final class Enrichments: Sendable {
         located = settings.on.contains(.geoIP) ? note(GeoIPField.names, .geoIP) : []
         if settings.on.contains(.geoIP) { _ = note(GeoIPField.names.map(PropertyKey.initialName), .geoIP) }
         joins = settings.lookups.map { Int32(number(of: $0.property)) }
+        let locations = Self.geoBase..<Self.fixedCount
+        locationHasDuties = (dropped + hashed + urls + joins).contains { locations.contains(Int($0)) }
         table = KeyTable(names)
         self.duties = (0..<names.count).map { duties[$0] ?? [] }
         cleaner = PathCleaner(settings.cleaning)

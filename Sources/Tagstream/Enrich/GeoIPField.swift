@@ -1,4 +1,4 @@
-/// The properties that GeoIP owns, in events.md's order.
+/// The properties that GeoIP owns, in the order of events.md, then the network's.
 enum GeoIPField {
     /// Their names.
     static let names: [String] = [
@@ -7,5 +7,6 @@ enum GeoIPField {
         "$geoip_accuracy_radius", "$geoip_time_zone",
         "$geoip_subdivision_1_code", "$geoip_subdivision_1_name", "$geoip_subdivision_2_code",
         "$geoip_subdivision_2_name", "$geoip_subdivision_3_code", "$geoip_subdivision_3_name",
+        "$geoip_asn", "$geoip_as_organization",
     ]
 }

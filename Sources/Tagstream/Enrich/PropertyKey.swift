@@ -10,7 +10,7 @@ enum PropertyKey: Int, CaseIterable {
     case rdtCID, irclid, kx, epik, qclid, sccid
     // Behind the promoted ones.
     case set, setOnce, ip, geoipDisable, userAgentPlain, userAgentDashed, userAgentUnderscored
-    case device, isBot, referrerType, referrerName
+    case device, deviceBrand, deviceModel, browserType, isBot, referrerType, referrerName
 
     /// The keys that promotion copies.
     static let promotedCount = 44
@@ -26,7 +26,7 @@ enum PropertyKey: Int, CaseIterable {
         "gclid", "gad_source", "gclsrc", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "twclid", "li_fat_id",
         "mc_cid", "igshid", "ttclid", "rdt_cid", "irclid", "_kx", "epik", "qclid", "sccid",
         "$set", "$set_once", "$ip", "$geoip_disable", "$useragent", "$user-agent", "$user_agent",
-        "$device", "$is_bot", "$referrer_type", "$referrer_name",
+        "$device", "$device_brand", "$device_model", "$browser_type", "$is_bot", "$referrer_type", "$referrer_name",
     ]
 
     /// The name of a person's first value: `$initial_` and the key without its `$`.

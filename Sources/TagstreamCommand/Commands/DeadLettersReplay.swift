@@ -102,7 +102,9 @@ extension DeadLetters {
         private func replay(_ configuration: DeadLetterReplay.Configuration) throws -> ReplayReport {
             let stop = StopSignals()
             let view = ReplayView(text: ReplayText(isDry: dryRun), json: json)
-            let snapshot = try Self.snapshot(configuration.worker)
+            let sources = EnrichmentSources(configuration.worker.enrichmentFiles)
+            for problem in sources.load() { printError("warning: enrichment \(problem)") }
+            let snapshot = try Self.snapshot(configuration.worker).with(sources.tables)
             let isDry = dryRun
             let replay = try DeadLetterReplay(
                 configuration,

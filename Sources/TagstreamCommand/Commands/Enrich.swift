@@ -40,7 +40,7 @@ struct Enrich: AsyncParsableCommand {
             let report = EnrichmentReport(
                 of: found.bytes,
                 timestamp: found.timestamp,
-                under: try snapshot(settings)
+                under: try snapshot(settings).with(settings.enrichmentTables())
             )
             if json {
                 print(report.json.jsonText)

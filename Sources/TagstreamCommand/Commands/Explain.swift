@@ -47,7 +47,13 @@ struct Explain: AsyncParsableCommand {
             if !chosen.actions.isEmpty {
                 let settings = try cluster.settings()
                 let found = try EventSource(event).read(line: line, settings)
-                try explain(chosen.actions, of: definitions, event: found, try settings.enrichments())
+                try explain(
+                    chosen.actions,
+                    of: definitions,
+                    event: found,
+                    try settings.enrichments(),
+                    settings.enrichmentTables()
+                )
             }
             if !chosen.refusals.isEmpty { throw ExitCode(Failure.Code.no.rawValue) }
         }
@@ -83,7 +89,8 @@ struct Explain: AsyncParsableCommand {
         _ actions: [(team: Int64, action: ActionDefinition)],
         of definitions: DefinitionFile,
         event: EventSource.Found,
-        _ enrichment: EnrichmentSettings
+        _ enrichment: EnrichmentSettings,
+        _ tables: EnrichmentTables
     ) throws {
         var explanations: [Explanation] = []
         do {
@@ -91,7 +98,10 @@ struct Explain: AsyncParsableCommand {
             var owner: Int64?
             for (team, action) in actions {
                 if team != owner {
-                    trial = Trial(enrichments: Self.enrichments(of: team, definitions, enrichment))
+                    trial = Trial(
+                        enrichments: Self.enrichments(of: team, definitions, enrichment),
+                        tables: tables
+                    )
                     owner = team
                 }
                 explanations += try event.bytes.withUnsafeBytes {

@@ -64,7 +64,8 @@ struct Match: AsyncParsableCommand {
 
     private func snapshot(of definitions: DefinitionFile, _ settings: Settings) throws -> Snapshot {
         var catalogue = definitions.catalogue(enrichment: try settings.enrichments())
-        if definitions.namesTeams { return catalogue.snapshot() }
+        let tables = settings.enrichmentTables()
+        if definitions.namesTeams { return catalogue.snapshot().with(tables) }
         let teams = Set(definitions.actions.map(\.team))
         guard teams.count <= 1 else {
             throw Failure(
@@ -72,7 +73,7 @@ struct Match: AsyncParsableCommand {
                 "the actions belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
             )
         }
-        return catalogue.snapshot(onlyTeam: teams.first ?? 1)
+        return catalogue.snapshot(onlyTeam: teams.first ?? 1).with(tables)
     }
 }
 

@@ -26,6 +26,7 @@ struct Settings {
     var lane = Lane<KafkaDoors>.Configuration()
     var enrichment = EnrichmentSettings()
     var saltFile: String?
+    var enrichmentFiles = EnrichmentFiles()
 
     /// One key of the configuration file.
     struct Key: Sendable {
@@ -277,6 +278,7 @@ struct Settings {
         worker.transactionTimeout = transactionTimeout
         worker.lane = lane
         worker.enrichment = try enrichments()
+        worker.enrichmentFiles = enrichmentFiles
         if let catalogueFile {
             let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
             if definitions.report() { throw Failure(.no, "\"\(catalogueFile)\" has actions that cannot be evaluated") }

@@ -35,7 +35,7 @@ import Testing
     @Test(arguments: rows)
     func `is read from the URL`(query: String, gained: String) {
         let url = "https://example.com/a" + query
-        for outcome in enrichedBoth(#"{"campaign":{"on":true}}"#, properties: #"{"$current_url":"\#(url)"}"#) {
+        for outcome in enrichedBoth(#"{"campaign":{"enabled":true}}"#, properties: #"{"$current_url":"\#(url)"}"#) {
             var properties = outcome.properties
             properties["$current_url"] = nil
             #expect(isEqual(properties, gained))
@@ -45,7 +45,7 @@ import Testing
     @Test func `is not taken where the event says it itself, and is where it says null`() {
         let properties =
             #"{"$current_url":"https://e.com/?utm_source=a&utm_medium=b&gclid=c","utm_source":"own","utm_medium":null}"#
-        for outcome in enrichedBoth(#"{"campaign":{"on":true}}"#, properties: properties) {
+        for outcome in enrichedBoth(#"{"campaign":{"enabled":true}}"#, properties: properties) {
             #expect(outcome.properties["utm_source"] as? String == "own")
             #expect(outcome.properties["utm_medium"] as? String == "b" && outcome.properties["gclid"] as? String == "c")
         }
@@ -54,7 +54,7 @@ import Testing
     @Test func `is bounded in parameters, in bytes of the query and of a value`() {
         func first(_ query: String) -> String? {
             let properties = #"{"$current_url":"https://e.com/?\#(query)"}"#
-            return enrichedBoth(#"{"campaign":{"on":true}}"#, properties: properties)[0].properties["utm_source"]
+            return enrichedBoth(#"{"campaign":{"enabled":true}}"#, properties: properties)[0].properties["utm_source"]
                 as? String
         }
         let many = String(repeating: "a=1&", count: Enricher.mostParameters - 1)
@@ -68,7 +68,7 @@ import Testing
 
     @Test func `is read from a URL with escapes`() {
         let properties = #"{"$current_url":"https:\/\/e.com\/?utm_source\u003da\"b\\c"}"#
-        for outcome in enrichedBoth(#"{"campaign":{"on":true}}"#, properties: properties) {
+        for outcome in enrichedBoth(#"{"campaign":{"enabled":true}}"#, properties: properties) {
             #expect(outcome.properties["utm_source"] as? String == #"a"b\c"#)
         }
     }
@@ -77,7 +77,7 @@ import Testing
         let condition = #"{"key":"utm_source","value":"news"}"#
         for on in [true, false] {
             let outcomes = enrichedBoth(
-                #"{"campaign":{"on":\#(on)}}"#,
+                #"{"campaign":{"enabled":\#(on)}}"#,
                 properties: #"{"$current_url":"https://e.com/?utm_source=news"}"#,
                 condition: condition
             )
@@ -127,7 +127,7 @@ import Testing
     @Test(arguments: rows)
     func `is of a kind`(referrer: String, more: String, type: String?, name: String?) {
         let properties = #"{"$referrer":"\#(referrer)"\#(more)}"#
-        for outcome in enrichedBoth(#"{"referrer":{"on":true}}"#, properties: properties) {
+        for outcome in enrichedBoth(#"{"referrer":{"enabled":true}}"#, properties: properties) {
             #expect(outcome.properties["$referrer_type"] as? String == type)
             #expect(outcome.properties["$referrer_name"] as? String == name)
         }
@@ -140,7 +140,7 @@ import Testing
             (#"{"$referrer":"https://a.b/","$referring_domain":"own"}"#, "own"),
             (#"{"$referrer":"https://a.b/","$referring_domain":null}"#, "a.b"),
         ] {
-            for outcome in enrichedBoth(#"{"referrer":{"on":true}}"#, properties: properties) {
+            for outcome in enrichedBoth(#"{"referrer":{"enabled":true}}"#, properties: properties) {
                 #expect(outcome.properties["$referring_domain"] as? String == domain)
             }
         }
@@ -150,7 +150,7 @@ import Testing
         for (properties, type) in [(#"{"$referrer_type":"paid","$referrer_name":"x"}"#, nil), (#"{"a":1}"#, nil)]
             as [(String, String?)]
         {
-            for outcome in enrichedBoth(#"{"referrer":{"on":true}}"#, properties: properties) {
+            for outcome in enrichedBoth(#"{"referrer":{"enabled":true}}"#, properties: properties) {
                 #expect(outcome.properties["$referrer_type"] as? String == type)
                 #expect(outcome.properties["$referrer_name"] == nil)
             }

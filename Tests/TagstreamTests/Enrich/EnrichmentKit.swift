@@ -20,7 +20,8 @@ func enrichmentSettings(_ json: String, salt: String = "") -> EnrichmentSettings
 func enriched(
     _ record: OneRecord,
     _ settings: EnrichmentSettings,
-    condition: String = #"{"key":"$ip","operator":"is_set"}"#
+    condition: String = #"{"key":"$ip","operator":"is_set"}"#,
+    tables: EnrichmentTables = EnrichmentTables()
 ) -> Outcome {
     var catalogue = Catalogue(enrichment: settings)
     let entries = [
@@ -32,7 +33,7 @@ func enriched(
         let change = catalogue.apply(key: Array(entry.0.utf8), value: Array(entry.1.utf8), at: Int64(offset))
         if case .quarantined(let entry) = change { Issue.record("\(entry)") }
     }
-    let (counts, outcomes) = process([record], under: catalogue.snapshot())
+    let (counts, outcomes) = process([record], under: catalogue.snapshot().with(tables))
     return Outcome(counts: counts, records: outcomes[0])
 }
 

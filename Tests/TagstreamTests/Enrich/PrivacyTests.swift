@@ -178,8 +178,8 @@ import Testing
 
     @Test func `are a deployment's with the team's over them`() throws {
         let both = try resolved(
-            #"{"campaign":{"on":true},"promotion":{"on":false}}"#,
-            #"{"enrich":{"campaign":{"on":false},"promotion":{"on":true}}}"#
+            #"{"campaign":{"enabled":true},"promotion":{"enabled":false}}"#,
+            #"{"enrich":{"campaign":{"enabled":false},"promotion":{"enabled":true}}}"#
         )
         #expect(!both.on.contains(.campaign) && both.on.contains(.promotion))
     }
@@ -197,7 +197,7 @@ import Testing
 
     @Test(arguments: [
         #"{"enrich":5}"#, #"{"enrich":{"nothing":true}}"#, #"{"enrich":{"campaign":true}}"#,
-        #"{"enrich":{"campaign":{"on":"yes"}}}"#, #"{"enrich":{"privacy":{"drop":"a"}}}"#,
+        #"{"enrich":{"campaign":{"enabled":"yes"}}}"#, #"{"enrich":{"privacy":{"drop":"a"}}}"#,
         #"{"enrich":{"privacy":{"drop":[""]}}}"#, #"{"enrich":{"privacy":{"ip":"hide"}}}"#, #"{"anonymize_ips":1}"#,
         #"{"enrich":{"urls":{"clean":[{"pattern":"("}]}}}"#,
         #"{"enrich":{"urls":{"clean":[{"pattern":"(","replacement":"x"}]}}}"#,
@@ -215,9 +215,9 @@ import Testing
     }
 
     @Test func `are one object for teams that set the same`() {
-        var catalogue = Catalogue(enrichment: enrichmentSettings(#"{"promotion":{"on":true}}"#))
+        var catalogue = Catalogue(enrichment: enrichmentSettings(#"{"promotion":{"enabled":true}}"#))
         for id in 1...3 {
-            let own = id == 3 ? #","settings":{"enrich":{"campaign":{"on":true}}}"# : ""
+            let own = id == 3 ? #","settings":{"enrich":{"campaign":{"enabled":true}}}"# : ""
             let value = #"{"id":\#(id),"api_token":"t\#(id)"\#(own)}"#
             catalogue.apply(key: Array("team/\(id)".utf8), value: Array(value.utf8), at: Int64(id))
         }

@@ -4,7 +4,7 @@ import Testing
 @testable import Tagstream
 
 @Suite struct `Promotion` {
-    static let on = #"{"promotion":{"on":true}}"#
+    static let on = #"{"promotion":{"enabled":true}}"#
 
     /// (properties, `$set`, `$set_once`); `-` where there is none.
     static let rows: [(String, String, String)] = [
@@ -100,7 +100,7 @@ import Testing
         let condition = #"{"type":"person","key":"$initial_browser","value":"Chrome"}"#
         for on in [true, false] {
             let outcomes = enrichedBoth(
-                #"{"promotion":{"on":\#(on)}}"#,
+                #"{"promotion":{"enabled":\#(on)}}"#,
                 properties: #"{"$browser":"Chrome"}"#,
                 condition: condition
             )
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test func `takes over what the enrichments before it found`() {
-        let settings = #"{"campaign":{"on":true},"promotion":{"on":true},"privacy":{"drop":["$browser"]}}"#
+        let settings = #"{"campaign":{"enabled":true},"promotion":{"enabled":true},"privacy":{"drop":["$browser"]}}"#
         let properties = #"{"$current_url":"https://e.com/?utm_source=a%22b","$browser":"B","$os":"x"}"#
         for outcome in enrichedBoth(settings, properties: properties) {
             let set = outcome.properties["$set"] as? [String: Any] ?? [:]
