@@ -45,9 +45,15 @@ struct Enriching {
         ("user_agent", #"{"user_agent":{"enabled":true}}"#),
         ("campaign", #"{"campaign":{"enabled":true}}"#),
         ("campaign, referrer", #"{"campaign":{"enabled":true},"referrer":{"enabled":true}}"#),
-        ("urls: redaction of parameters, e-mails, tokens", #"{"urls":{"redact_parameters":["q"],"redact_emails":true,"redact_tokens":true}}"#),
+        (
+            "urls: redaction of parameters, e-mails, tokens",
+            #"{"urls":{"redact_parameters":["q"],"redact_emails":true,"redact_tokens":true}}"#
+        ),
         ("urls: cleaning by one pattern", #"{"urls":{"clean":[{"pattern":"item-[0-9]+","replacement":":item"}]}}"#),
-        ("privacy: one property dropped, one hashed, $ip shortened", #"{"privacy":{"drop":["note"],"hash":["$device_id"],"ip":"truncate"}}"#),
+        (
+            "privacy: one property dropped, one hashed, $ip shortened",
+            #"{"privacy":{"drop":["note"],"hash":["$device_id"],"ip":"truncate"}}"#
+        ),
         ("promotion", #"{"promotion":{"enabled":true}}"#),
         (
             "geoip, user_agent, campaign, referrer, promotion",

@@ -62,7 +62,7 @@ def test_the_settings_are_those_that_there_are():
         value = reference
         for part in name.split("."):
             value = value.get(part, "none") if isinstance(value, dict) else value
-        shown = json.dumps(value) if isinstance(value, (bool, list)) else value
+        shown = json.dumps(value) if isinstance(value, (bool, int, list)) else value
         assert default.strip("`") == shown or default.startswith("["), name
 
 

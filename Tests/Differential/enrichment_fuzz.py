@@ -13,6 +13,7 @@ import tempfile
 import time
 
 import enrichment_model
+import enrichment_tables
 import fuzz
 import model
 
@@ -125,10 +126,10 @@ class Generator:
     def settings(self):
         """Settings by their full names, as the model takes them."""
         chosen = {name: self.chance(0.6) for name in ("user_agent.enabled", "geoip.enabled", "campaign.enabled", "referrer.enabled", "promotion.enabled",
-                                                       "urls.redact_emails", "urls.redact_tokens", "geoip.person", "user_agent.override")}
+                                                       "urls.redact_emails", "urls.redact_tokens", "geoip.person", "user_agent.override", "lookup.enabled")}
         chosen["privacy.ip"] = self.one_of(["keep", "truncate", "remove"])
-        chosen["privacy.drop"] = self.random.sample(["a", "email", "$browser", "k\"ey", "utm_source", "$initial_os"], self.random.randrange(4))
-        chosen["privacy.hash"] = self.random.sample(["who", "email", "plan", "$os", "é", "$current_url"], self.random.randrange(4))
+        chosen["privacy.drop"] = self.random.sample(["a", "email", "$browser", "k\"ey", "utm_source", "$initial_os", "$geoip_latitude", "plan_seats"], self.random.randrange(4))
+        chosen["privacy.hash"] = self.random.sample(["who", "email", "plan", "$os", "é", "$current_url", "$geoip_city_name", "$initial_geoip_longitude"], self.random.randrange(4))
         chosen["urls.redact_parameters"] = self.random.sample(["email", "T", "q", "utm_source"], self.random.randrange(3))
         chosen["urls.clean"] = self.random.sample(
             [{"pattern": "[0-9]+", "replacement": ":id"}, {"pattern": "^/a/[^/]+", "replacement": "/é\""}, {"pattern": "é|💡", "replacement": ""},
@@ -186,12 +187,14 @@ def differing(expected, actual):
     return found
 
 
-def campaign(seed, count, seconds=None, chunk=1000, tables=None, config=None):
+def campaign(seed, count, seconds=None, chunk=1000, has_tables=True):
     """Runs generated events under generated settings through both; returns how many, and the differences."""
     generator = Generator(seed)
     done, differences = 0, []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
+        config = enrichment_tables.write(pathlib.Path(folder)) if has_tables else {}
+        tables = enrichment_tables.TABLES if has_tables else {}
         while done < count and (seconds is None or time.monotonic() - began < seconds) and len(differences) < 20:
             settings = generator.settings()
             records = [generator.decided() for _ in range(min(chunk, count - done))]

@@ -87,6 +87,7 @@ class Event:
         self.sets = {key: dict(self.properties[key]) if self.updates_person and isinstance(self.properties.get(key), dict) else {}
                      for key in ("$set", "$set_once")}
         self.changed = set()
+        self.location = None
 
 
 def enrich(row, record, settings, tables=None):
@@ -100,8 +101,11 @@ def enrich(row, record, settings, tables=None):
         campaign(event.properties)
     if settings.get("referrer.enabled"):
         referrer(event.properties)
+    if settings.get("lookup.enabled", True) and "plan" in (tables or {}):
+        look_up(event.properties, tables["plan"])
     urls(event, settings)
     privacy(event, settings)
+    locate_person(event, settings)
     promotes = settings.get("promotion.enabled") and row["event"] not in ("$snapshot", "$performance_event")
     if promotes and event.updates_person:
         promote(event)
@@ -117,10 +121,46 @@ def enrich(row, record, settings, tables=None):
 
 
 def user_agent(event, settings, tables):
-    event.properties.pop("$is_bot", None)
+    """`tables["agent"]` tells a text's properties."""
+    properties = event.properties
+    properties.pop("$is_bot", None)
+    texts = [properties.get(key) for key in ("$useragent", "$user-agent", "$user_agent", "$raw_user_agent")]
+    text = next((text for text in texts if is_text(text) and text), None)
+    if text is None or "agent" not in tables:
+        return
+    for key in ("$useragent", "$user-agent", "$user_agent"):
+        properties.pop(key, None)
+    knows = any(is_set(properties.get(key)) for key in ("$browser", "$browser_version", "$os", "$device", "$device_type"))
+    for key, value in tables["agent"](text).items():
+        if key == "$is_bot" or not knows or settings.get("user_agent.override"):
+            properties[key] = value
+
+
+def truthy(value):
+    """As JavaScript sees it."""
+    if isinstance(value, Number):
+        return float(value) != 0
+    return value is True or isinstance(value, (list, dict)) or is_text(value) and value != ""
 
 
 def locate(event, settings, tables):
+    """`tables["place"]` tells what is known of an address, by name, with None for what is not; None where nothing is."""
+    forge(event)
+    properties = event.properties
+    address = properties.get("$ip")
+    if truthy(properties.get("$geoip_disable")) or not is_text(address) or "place" not in tables:
+        return
+    found = tables["place"](address)
+    if found is None:
+        return
+    properties |= {"$geoip_" + name: value for name, value in found.items() if value is not None}
+    if event.updates_person and settings.get("geoip.person", True):
+        # It is written behind everything that privacy does to `$set`, but what is dropped or hashed there is so here.
+        event.location = found
+
+
+def forge(event):
+    """Takes away what only GeoIP may write."""
     for name in GEOIP + GEOIP_NETWORK:
         event.properties.pop("$geoip_" + name, None)
         for key in event.sets:
@@ -130,6 +170,27 @@ def locate(event, settings, tables):
                     event.changed.add(key)
         for prefix in ("$geoip_", "$initial_geoip_"):
             event.base.pop(prefix + name, None)
+
+
+def locate_person(event, settings):
+    if event.location is None:
+        return
+    salt = settings.get("salt", "")
+    for key, prefix in (("$set", "$geoip_"), ("$set_once", "$initial_geoip_")):
+        event.changed.add(key)
+        for name, value in event.location.items():
+            names = {"$geoip_" + name, prefix + name}
+            if names & set(settings.get("privacy.drop") or []):
+                continue
+            if names & set(settings.get("privacy.hash") or []) and is_set(value):
+                value = hashed(value, salt)
+            event.sets[key][prefix + name] = value
+
+
+def look_up(properties, row):
+    key = properties.get("plan")
+    if is_text(key) or isinstance(key, Number):
+        properties |= row(str(key))
 
 
 # Campaign and referrer

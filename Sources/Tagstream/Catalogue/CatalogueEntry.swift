@@ -37,7 +37,9 @@ public struct TeamDefinition: Sendable, Equatable {
         do {
             _ = try EnrichmentSettings().with(team: tree["settings"])
         } catch {
-            throw CatalogueProblem("team \(id): \"settings.\(error.name)\" is \(error.found), expected \(error.expected)")
+            throw CatalogueProblem(
+                "team \(id): \"settings.\(error.name)\" is \(error.found), expected \(error.expected)"
+            )
         }
         name = tree["name"]?.text ?? ""
         source = tree

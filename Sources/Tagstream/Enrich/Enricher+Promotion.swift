@@ -18,7 +18,8 @@ extension Enricher {
         if let set = write(.set, valid.decoded.event.set, found, hasChangedSet, &valid, rules, on: &bench) {
             (valid.decoded.event.set, valid.decoded.setObject) = set
         }
-        if let once = write(.setOnce, valid.decoded.event.setOnce, found, hasChangedSetOnce, &valid, rules, on: &bench) {
+        if let once = write(.setOnce, valid.decoded.event.setOnce, found, hasChangedSetOnce, &valid, rules, on: &bench)
+        {
             (valid.decoded.event.setOnce, valid.decoded.setOnceObject) = once
         }
     }

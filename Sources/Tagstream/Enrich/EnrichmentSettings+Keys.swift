@@ -14,7 +14,11 @@ extension EnrichmentSettings {
 
     /// The settings that a deployment and a team may have; files are the deployment's only (Settings.swift).
     public static let keys: [Key] = [
-        onOff("user_agent.enabled", "true or false, false: read browser, system and device from the user agent", .userAgent),
+        onOff(
+            "user_agent.enabled",
+            "true or false, false: read browser, system and device from the user agent",
+            .userAgent
+        ),
         flag(
             "user_agent.override",
             "true or false, false: also where the event has a browser, system or device already",
@@ -22,7 +26,11 @@ extension EnrichmentSettings {
         ),
         onOff("geoip.enabled", "true or false, false: write where the client's address is as $geoip_*", .geoIP),
         flag("geoip.person", "true or false, true: also into $set and $set_once", \.locatesPersons),
-        onOff("campaign.enabled", "true or false, false: take utm_* and click ids from $current_url's query", .campaign),
+        onOff(
+            "campaign.enabled",
+            "true or false, false: take utm_* and click ids from $current_url's query",
+            .campaign
+        ),
         onOff("referrer.enabled", "true or false, false: write the kind of the referrer as $referrer_type", .referrer),
         flag("lookup.enabled", "true or false, true: join the tables of enrich.lookup.tables", \.looksUp),
         Key(

@@ -31,7 +31,9 @@ public struct EnrichmentOutages: Sendable, Equatable {
 
     /// The counts by the enrichment's name; those of zero are left out.
     public var byName: [(enrichment: String, count: Int)] {
-        [(Enrichment.geoIP, geoIP), (.userAgent, userAgent), (.lookup, lookup)].filter { $0.1 > 0 }.map { ($0.name, $1) }
+        [(Enrichment.geoIP, geoIP), (.userAgent, userAgent), (.lookup, lookup)].filter { $0.1 > 0 }.map {
+            ($0.name, $1)
+        }
     }
 
     /// Adds the counts of another batch.

@@ -25,7 +25,10 @@ struct Enrich: AsyncParsableCommand {
     @Option(help: "The line of a file with several events, from 1.")
     var line: Int?
 
-    @Option(help: "Teams (and actions): JSON or YAML. Without it there is one team, whatever the token, with the deployment's settings.")
+    @Option(
+        help:
+            "Teams (and actions): JSON or YAML. Without it there is one team, whatever the token, with the deployment's settings."
+    )
     var catalogue: String?
 
     @Flag(help: "Print one JSON object.")

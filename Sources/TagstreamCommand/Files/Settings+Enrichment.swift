@@ -71,7 +71,9 @@ extension Settings {
     private static func tables(
         _ value: JSONTree
     ) throws -> (files: [EnrichmentFiles.Table], joins: [EnrichmentSettings.LookupJoin]) {
-        let expected = "a list of at most \(mostTables) objects with \"name\", \"file\", \"key\", \"property\" and, if need be, \"prefix\""
+        let expected =
+            "a list of at most \(mostTables) objects with \"name\", \"file\", \"key\", \"property\" and, if need be, "
+            + "\"prefix\""
         guard case .array(let list) = value, list.count <= mostTables else { throw Mistake(value, expected) }
         var files: [EnrichmentFiles.Table] = []
         var joins: [EnrichmentSettings.LookupJoin] = []

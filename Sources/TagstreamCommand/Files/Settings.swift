@@ -39,7 +39,10 @@ struct Settings {
     /// All keys.
     ///
     /// Besides these, `kafka.NAME` passes a property on to librdkafka.
-    static let keys: [Key] = [
+    static let keys = workerKeys + enrichmentKeys
+
+    /// The keys of everything but `enrich`.
+    private static let workerKeys: [Key] = [
         text("brokers", "host:port, several separated by commas; required", \.brokers),
         text("application", "text, tagstream: first part of the transactional ids; one per deployment", \.application),
         text("group", "text, tagstream: the consumer group", \.group),
@@ -145,7 +148,7 @@ struct Settings {
             \.memory,
             16 << 20...1 << 40
         ),
-    ] + enrichmentKeys
+    ]
 
     /// A value that a key does not take.
     struct Mistake: Error {

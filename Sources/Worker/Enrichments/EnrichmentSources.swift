@@ -59,7 +59,8 @@ public final class EnrichmentSources: Sendable {
 
     /// Makes sources that nobody has looked at yet.
     public init(_ files: EnrichmentFiles) {
-        func database(_ name: String, _ path: String?, _ kinds: [GeoIPDatabase.Kind]) -> EnrichmentFile<GeoIPDatabase>? {
+        func database(_ name: String, _ path: String?, _ kinds: [GeoIPDatabase.Kind]) -> EnrichmentFile<GeoIPDatabase>?
+        {
             path.map { path in
                 EnrichmentFile(name: name, path: path) { bytes in
                     let database = try GeoIPDatabase(bytes)

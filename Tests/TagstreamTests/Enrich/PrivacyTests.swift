@@ -7,7 +7,10 @@ import Testing
     /// (settings under urls, URL, what becomes of it).
     static let rows: [(String, String, String)] = [
         (#"{"redact_parameters":["email"]}"#, "https://e.com/a?email=a@b.de&x=1", "https://e.com/a?email=redacted&x=1"),
-        (#"{"redact_parameters":["email"]}"#, "https://e.com/a?EMAIL=x&e%6Dail=y&email=&email", "https://e.com/a?EMAIL=redacted&e%6Dail=redacted&email=&email"),
+        (
+            #"{"redact_parameters":["email"]}"#, "https://e.com/a?EMAIL=x&e%6Dail=y&email=&email",
+            "https://e.com/a?EMAIL=redacted&e%6Dail=redacted&email=&email"
+        ),
         (#"{"redact_parameters":["Email"]}"#, "/a?email=x", "/a?email=redacted"),
         (#"{"redact_parameters":["t"]}"#, "https://e.com/#t=x&u=y", "https://e.com/#t=redacted&u=y"),
         (#"{"redact_parameters":["t"]}"#, "https://e.com/?a#/p?t=x", "https://e.com/?a#/p?t=redacted"),
@@ -18,13 +21,34 @@ import Testing
         (#"{"redact_emails":true}"#, "https://bob@example.com/a@b", "https://bob@example.com/a@b"),
         (#"{"redact_emails":true}"#, "mailto:bob@example.com?cc=eve@example.com", "mailto:redacted?cc=redacted"),
         (#"{"redact_tokens":true}"#, "https://bob:pw@example.com/a", "https://redacted@example.com/a"),
-        (#"{"redact_tokens":true}"#, "https://e.com/?Access_Token=x&page=2", "https://e.com/?Access_Token=redacted&page=2"),
-        (#"{"redact_tokens":true}"#, "https://e.com/v/eyJhbGciOi.eyJzdWIiOi.sig-nature/x", "https://e.com/v/redacted/x"),
-        (#"{"redact_tokens":true}"#, "https://e.com/r/0123456789abcdef0123456789abcdef/x", "https://e.com/r/redacted/x"),
-        (#"{"redact_tokens":true}"#, "https://e.com/r/0123456789abcdef0123456789abcde/x", "https://e.com/r/0123456789abcdef0123456789abcde/x"),
-        (#"{"redact_tokens":true}"#, "https://e.com/r/abcdefabcdefabcdefabcdefabcdefabcdef", "https://e.com/r/abcdefabcdefabcdefabcdefabcdefabcdef"),
-        (#"{"clean":[{"pattern":"[0-9]+","replacement":":id"}]}"#, "https://e1.com/o/12/34?x=56#78", "https://e1.com/o/:id/:id?x=56#78"),
-        (#"{"clean":[{"pattern":"^/o/[^/]+","replacement":"/o/:o"},{"pattern":"[0-9]+","replacement":":id"}]}"#, "/o/12/3", "/o/:o/:id"),
+        (
+            #"{"redact_tokens":true}"#, "https://e.com/?Access_Token=x&page=2",
+            "https://e.com/?Access_Token=redacted&page=2"
+        ),
+        (
+            #"{"redact_tokens":true}"#, "https://e.com/v/eyJhbGciOi.eyJzdWIiOi.sig-nature/x",
+            "https://e.com/v/redacted/x"
+        ),
+        (
+            #"{"redact_tokens":true}"#, "https://e.com/r/0123456789abcdef0123456789abcdef/x",
+            "https://e.com/r/redacted/x"
+        ),
+        (
+            #"{"redact_tokens":true}"#, "https://e.com/r/0123456789abcdef0123456789abcde/x",
+            "https://e.com/r/0123456789abcdef0123456789abcde/x"
+        ),
+        (
+            #"{"redact_tokens":true}"#, "https://e.com/r/abcdefabcdefabcdefabcdefabcdefabcdef",
+            "https://e.com/r/abcdefabcdefabcdefabcdefabcdefabcdef"
+        ),
+        (
+            #"{"clean":[{"pattern":"[0-9]+","replacement":":id"}]}"#, "https://e1.com/o/12/34?x=56#78",
+            "https://e1.com/o/:id/:id?x=56#78"
+        ),
+        (
+            #"{"clean":[{"pattern":"^/o/[^/]+","replacement":"/o/:o"},{"pattern":"[0-9]+","replacement":":id"}]}"#,
+            "/o/12/3", "/o/:o/:id"
+        ),
         (#"{"clean":[{"pattern":"a|\\b","replacement":"x"}]}"#, "/ab a", "/xb x"),
         (#"{"clean":[{"pattern":"é","replacement":"\""}]}"#, "/é/é", "/\"/\""),
         (#"{"clean":[{"pattern":".+","replacement":"x"}]}"#, "$direct", "$direct"),
@@ -45,13 +69,21 @@ import Testing
     }
 
     @Test func `are redacted wherever the event carries them, and actions see what is stored`() {
-        let fields = #","$set":{"$current_url":"/?t=1"},"$set_once":{"$initial_referrer":"/?t=2"},"person_properties":{"$referrer":"/?t=3"}"#
+        let fields =
+            #","$set":{"$current_url":"/?t=1"},"$set_once":{"$initial_referrer":"/?t=2"},"person_properties":{"$referrer":"/?t=3"}"#
         let outcome = enriched(
             flat(fields, properties: #"{"$current_url":"/?t=0","mine":"/?t=4"}"#),
-            enrichmentSettings(#"{"urls":{"redact_parameters":["t"],"properties":["$current_url","$referrer","$initial_referrer","mine"]}}"#),
+            enrichmentSettings(
+                #"{"urls":{"redact_parameters":["t"],"properties":["$current_url","$referrer","$initial_referrer","mine"]}}"#
+            ),
             condition: #"{"key":"$current_url","value":"/?t=redacted"}"#
         )
-        #expect(isEqual(outcome.person, ##"{"$current_url":"/?t=redacted","$initial_referrer":"/?t=redacted","$referrer":"/?t=redacted"}"##))
+        #expect(
+            isEqual(
+                outcome.person,
+                ##"{"$current_url":"/?t=redacted","$initial_referrer":"/?t=redacted","$referrer":"/?t=redacted"}"##
+            )
+        )
         #expect(outcome.properties["mine"] as? String == "/?t=redacted")
         #expect((outcome.properties["$set"] as? [String: Any])?["$current_url"] as? String == "/?t=redacted")
         #expect(outcome.row["actions"] as? [Int] == [7, 8])
@@ -78,7 +110,8 @@ import Testing
 
 @Suite struct `A property` {
     @Test func `is dropped wherever the event carries it`() {
-        let fields = #","ip":"192.0.2.7","$set":{"email":"a","x":1},"$set_once":{"email":"b"},"person_properties":{"email":"c","y":2}"#
+        let fields =
+            #","ip":"192.0.2.7","$set":{"email":"a","x":1},"$set_once":{"email":"b"},"person_properties":{"email":"c","y":2}"#
         let outcome = enriched(
             flat(fields, properties: #"{"email":"d","z":3,"deep":{"email":"e"}}"#),
             enrichmentSettings(#"{"privacy":{"drop":["email","$ip"]}}"#)
@@ -119,7 +152,8 @@ import Testing
     }
 
     @Test func `is dropped instead of hashed without a salt`() {
-        for outcome in enrichedBoth(#"{"privacy":{"hash":["who"]}}"#, properties: #"{"who":"bob","$set":{"who":"b"}}"#) {
+        for outcome in enrichedBoth(#"{"privacy":{"hash":["who"]}}"#, properties: #"{"who":"bob","$set":{"who":"b"}}"#)
+        {
             #expect(outcome.properties["who"] == nil && outcome.person["who"] == nil)
         }
     }
@@ -149,7 +183,8 @@ import Testing
     static let rows: [(String, String?)] = [
         ("203.0.113.77", "203.0.113.0"), ("10.0.0.1", "10.0.0.0"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
         ("2001:DB8::1", "2001:db8::"), ("::1", "::"), ("::ffff:203.0.113.77", "::"), ("2001:0:1::9", "2001:0:1::"),
-        ("203.0.113.077", nil), ("203.0.113.7, 10.0.0.1", nil), ("203.0.113.7:80", nil), ("unknown", nil), ("fe80::1%eth0", nil),
+        ("203.0.113.077", nil), ("203.0.113.7, 10.0.0.1", nil), ("203.0.113.7:80", nil), ("unknown", nil),
+        ("fe80::1%eth0", nil),
         ("203.0.113.77\\u0000", nil),
     ]
 

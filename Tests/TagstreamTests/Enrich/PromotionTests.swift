@@ -50,13 +50,21 @@ import Testing
             }
             var person = once == "-" ? [:] : Outcome.object(once)
             if set != "-" { person.merge(Outcome.object(set)) { $1 } }
-            #expect(isEqual(outcome.person, String(decoding: try! JSONSerialization.data(withJSONObject: person), as: UTF8.self)))
+            #expect(
+                isEqual(
+                    outcome.person,
+                    String(decoding: try! JSONSerialization.data(withJSONObject: person), as: UTF8.self)
+                )
+            )
         }
     }
 
     @Test func `knows every key of the list`() {
         let names = PropertyKey.names.prefix(PropertyKey.promotedCount).map(\.description)
-        #expect(PropertyKey.names.count == PropertyKey.allCases.count && Set(PropertyKey.names.map(\.description)).count == PropertyKey.names.count)
+        #expect(
+            PropertyKey.names.count == PropertyKey.allCases.count
+                && Set(PropertyKey.names.map(\.description)).count == PropertyKey.names.count
+        )
         let properties = "{" + names.map { #""\#($0)":"v""# }.joined(separator: ",") + "}"
         for outcome in enrichedBoth(Self.on, properties: properties) {
             let set = outcome.properties["$set"] as? [String: Any] ?? [:]
@@ -71,7 +79,8 @@ import Testing
     }
 
     @Test func `merges with what stands beside the properties, and over what the person has`() {
-        let fields = #","$set":{"$browser":"own","b":1},"$set_once":{"c":1},"person_properties":{"$os":"old","$initial_os":"old","d":1}"#
+        let fields =
+            #","$set":{"$browser":"own","b":1},"$set_once":{"c":1},"person_properties":{"$os":"old","$initial_os":"old","d":1}"#
         let outcome = enriched(
             flat(fields, properties: #"{"$browser":"B","$os":"new"}"#),
             enrichmentSettings(Self.on)

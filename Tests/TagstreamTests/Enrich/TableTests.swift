@@ -21,7 +21,9 @@ private func tables() throws -> EnrichmentTables {
     tables.geoIP = GeoIPTables(city: city)
     tables.userAgent = try Array(rules.utf8).withUnsafeBytes { try UserAgentRules($0) }
     let plans = "plan,seats:number,browser\npro,5,x\n7,1,\n"
-    tables.lookups = [try Array(plans.utf8).withUnsafeBytes { try LookupTable.read($0, .csv, key: "plan", prefix: "$") }]
+    tables.lookups = [
+        try Array(plans.utf8).withUnsafeBytes { try LookupTable.read($0, .csv, key: "plan", prefix: "$") }
+    ]
     return tables
 }
 
@@ -46,7 +48,9 @@ private func both(
     private static let on = #"{"geoip":{"enabled":true},"lookup":{"enabled":false}}"#
 
     @Test func `is on the event and, with nulls, in both objects of its person`() throws {
-        for outcome in try both(Self.on, properties: #"{"$ip":"81.2.69.142"}"#) + both(Self.on, properties: "{}", #","ip":"81.2.69.142""#) {
+        for outcome in try both(Self.on, properties: #"{"$ip":"81.2.69.142"}"#)
+            + both(Self.on, properties: "{}", #","ip":"81.2.69.142""#)
+        {
             #expect(outcome.properties["$geoip_city_name"] as? String == "Bonn")
             #expect(outcome.properties["$geoip_subdivision_2_name"] as? String == #"Cologne "Region""#)
             #expect(outcome.properties["$geoip_subdivision_3_name"] == nil)
@@ -54,7 +58,10 @@ private func both(
             let once = try #require(outcome.properties["$set_once"] as? [String: Any])
             #expect(set.count == 17 && once.count == 17 && outcome.person.count == 34)
             #expect(set["$geoip_city_name"] as? String == "Bonn" && set["$geoip_subdivision_3_name"] is NSNull)
-            #expect(once["$initial_geoip_latitude"] as? Double == 50.7358 && once["$initial_geoip_subdivision_3_code"] is NSNull)
+            #expect(
+                once["$initial_geoip_latitude"] as? Double == 50.7358
+                    && once["$initial_geoip_subdivision_3_code"] is NSNull
+            )
         }
     }
 
@@ -96,7 +103,10 @@ private func both(
     @Test func `is not written for who has no person`() throws {
         for outcome in try both(Self.on, properties: #"{"$ip":"81.2.69.142","$process_person_profile":false}"#)
             + both(Self.on, properties: #"{"$ip":"81.2.69.142"}"#, event: #""$groupidentify""#)
-            + both(#"{"geoip":{"enabled":true,"person":false},"lookup":{"enabled":false}}"#, properties: #"{"$ip":"81.2.69.142"}"#)
+            + both(
+                #"{"geoip":{"enabled":true,"person":false},"lookup":{"enabled":false}}"#,
+                properties: #"{"$ip":"81.2.69.142"}"#
+            )
         {
             #expect(outcome.properties["$geoip_country_code"] as? String == "DE")
             #expect(outcome.properties["$set"] == nil && outcome.person.isEmpty)
@@ -131,7 +141,10 @@ private func both(
         for outcome in try both(Self.on, properties: #"{"\#(key)":"\#(Self.firefox)","$browser":null}"#) {
             #expect(outcome.properties["$browser"] as? String == "Firefox")
             #expect(outcome.properties["$browser_version"] as? String == "125.0")
-            #expect(outcome.properties["$os"] as? String == "Linux" && outcome.properties["$device_type"] as? String == "Desktop")
+            #expect(
+                outcome.properties["$os"] as? String == "Linux"
+                    && outcome.properties["$device_type"] as? String == "Desktop"
+            )
             #expect(outcome.properties["$is_bot"] as? Bool == false)
             #expect((outcome.properties[key] != nil) == (key == "$raw_user_agent"))
         }
@@ -145,14 +158,19 @@ private func both(
         let override = #"{"user_agent":{"enabled":true,"override":true},"lookup":{"enabled":false}}"#
         for outcome in try both(override, properties: properties) {
             #expect(outcome.properties["$browser"] as? String == "Firefox")
-            #expect(outcome.properties["$device"] as? String == "Spider" && outcome.properties["$is_bot"] as? Bool == true)
+            #expect(
+                outcome.properties["$device"] as? String == "Spider" && outcome.properties["$is_bot"] as? Bool == true
+            )
         }
     }
 
     @Test func `is promoted with what it says`() throws {
         let settings = #"{"user_agent":{"enabled":true},"promotion":{"enabled":true},"lookup":{"enabled":false}}"#
         for outcome in try both(settings, properties: #"{"$user_agent":"\#(Self.firefox)"}"#) {
-            #expect(outcome.person["$initial_browser"] as? String == "Firefox" && outcome.person["$os"] as? String == "Linux")
+            #expect(
+                outcome.person["$initial_browser"] as? String == "Firefox"
+                    && outcome.person["$os"] as? String == "Linux"
+            )
         }
     }
 
@@ -167,7 +185,10 @@ private func both(
     @Test func `adds a row's properties in the place of those of the same name`() throws {
         for (properties, expected) in [
             (#"{"plan":"pro"}"#, #"{"plan":"pro","$seats":5,"$browser":"x"}"#),
-            (#"{"plan":"pro","$seats":9,"$browser":"own","$\u0073eats":8}"#, #"{"plan":"pro","$seats":5,"$browser":"x"}"#),
+            (
+                #"{"plan":"pro","$seats":9,"$browser":"own","$\u0073eats":8}"#,
+                #"{"plan":"pro","$seats":5,"$browser":"x"}"#
+            ),
             (#"{"plan":7}"#, #"{"plan":7,"$seats":1}"#), (#"{"plan":"free"}"#, #"{"plan":"free"}"#),
             (#"{"plan":true}"#, #"{"plan":true}"#), (#"{"a":1}"#, #"{"a":1}"#),
         ] {
