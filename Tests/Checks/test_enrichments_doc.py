@@ -84,3 +84,46 @@ def test_the_lists_are_the_sources():
     assert re.findall(r'"([^"]+)"', settings) == re.search(r"They are `([^`]+)`", page)[1].split()
     reference = yaml.safe_load(read("Examples/tagstream.reference.yaml"))
     assert reference["enrich"]["urls"]["properties"] == re.findall(r'"([^"]+)"', settings)
+
+
+def shown(tmp_path, settings, record, *more):
+    """What `tagstream enrich --json` says of a record."""
+    actions, config = tmp_path / "actions.yaml", tmp_path / "tagstream.json"
+    actions.write_text(blocks("yaml")[0], encoding="utf-8")
+    config.write_text(json.dumps({"enrich": settings}), encoding="utf-8")
+    command = [binary(), "enrich", "--config", config, "--catalogue", actions, "--event", "-", *more]
+    return subprocess.run(command, input=record, capture_output=True, text=True, timeout=60)
+
+
+def test_the_command_tells_which_enrichment_did_what(tmp_path):
+    settings = {
+        "campaign": {"enabled": True}, "geoip": {"enabled": True}, "promotion": {"enabled": True}, "privacy": {"ip": "remove", "drop": ["note"]},
+    }
+    record = {
+        "token": "phc_shop", "distinct_id": "u", "event": "x", "ip": "203.0.113.7",
+        "properties": {"$current_url": "https://e.example/?utm_source=newsletter", "note": "n", "$geoip_city_name": "Oz"},
+    }
+    run = shown(tmp_path, settings, json.dumps(record), "--json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert report["outcome"] == "tagged" and report["detail"] == "team 2"
+    assert [step["step"] for step in report["steps"]] == ["bare", "geoip", "campaign", "privacy", "promotion"]
+    assert report["steps"][0]["nanoseconds"] > 0 and report["steps"][0]["changes"] == []
+    changes = {step["step"]: {change["field"]: change for change in step["changes"]} for step in report["steps"]}
+    assert changes["geoip"] == {"properties.$geoip_city_name": {"field": "properties.$geoip_city_name", "before": "Oz"}}
+    assert [step["data_missing"] for step in report["steps"]] == [False, True, False, False, False]
+    assert changes["campaign"]["properties.utm_source"]["after"] == "newsletter" and changes["campaign"]["actions"]["after"] == [7]
+    assert set(changes["privacy"]) == {"properties.$ip", "properties.note"}
+    assert changes["promotion"]["properties.$set_once.$initial_utm_source"]["after"] == "newsletter"
+    assert report["before"]["properties"]["note"] == "n" and "note" not in report["after"]["properties"]
+    lines = shown(tmp_path, settings, json.dumps(record)).stdout.splitlines()
+    assert lines[0] == "tagged, team 2"
+    assert '      properties.utm_source = "newsletter"' in lines and '      properties.note taken away, was "n"' in lines
+    assert "      its data is missing: the event goes on without it" in lines
+
+
+def test_the_command_says_what_is_not_enriched(tmp_path):
+    assert shown(tmp_path, {}, '{"token":"phc_nobody","event":"x"}').stdout.startswith("dead_letter, unknown_token")
+    assert "no enrichment is on" in shown(tmp_path, {}, '{"token":"phc_shop","event":"x","distinct_id":"u"}').stdout
+    broken = shown(tmp_path, {"privacy": {"hash": ["a"]}}, "{}")
+    assert broken.returncode == 2 and "salt_file" in broken.stderr

@@ -263,7 +263,10 @@ extension Workbench {
     fileprivate borrowing func keys(of one: Section, _ other: Section) -> Set<[UInt8]> {
         var keys: Set<[UInt8]> = []
         for section in [one, other] {
-            for index in 0..<Int(section.count) { keys.insert(decodedKey(fields[Int(section.first) + index])) }
+            for index in 0..<Int(section.count) {
+                let field = fields[Int(section.first) + index]
+                if !field.value.flags.contains(.superseded) { keys.insert(decodedKey(field)) }
+            }
         }
         return keys
     }
@@ -284,13 +287,16 @@ extension Workbench {
         return true
     }
 
-    /// Whether a section has a field of the same key.
+    /// Whether a section has a field of the same key that counts.
     ///
     /// Linear, the hashes first.
     fileprivate borrowing func contains(_ field: Field, in section: Section) -> Bool {
         for index in Int(section.first)..<Int(section.first &+ section.count) {
             let other = fields[index]
-            if other.keyHash == field.keyHash, hasSameKey(other, field) { return true }
+            // A field that enrichment has taken away hides no other.
+            if other.keyHash == field.keyHash, !other.value.flags.contains(.superseded), hasSameKey(other, field) {
+                return true
+            }
         }
         return false
     }
