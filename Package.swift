@@ -102,7 +102,7 @@ if ProcessInfo.processInfo.environment["TAGSTREAM_BENCHMARKS"] != nil {
         .target(name: "CAllocationCounter", path: "Benchmarks/CAllocationCounter"),
         .executableTarget(
             name: "TagstreamBenchmarks",
-            dependencies: ["Tagstream", "CSimdjsonLimit", "CAllocationCounter"],
+            dependencies: ["Tagstream", "TestKit", "CSimdjsonLimit", "CAllocationCounter"],
             path: "Benchmarks/TagstreamBenchmarks",
             swiftSettings: settings
         ),

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import Logging
 public import ServiceLifecycle
 
@@ -14,9 +14,18 @@ public final class EnrichmentWatcher: Service {
         let status: @Sendable () -> SourceStatus
 
         /// Watches a file.
-        public init<Value: Sendable>(_ file: EnrichmentFile<Value>) {
+        ///
+        /// - Parameter onNew: is called when a file was put into force.
+        public init<Value: Sendable>(
+            _ file: EnrichmentFile<Value>,
+            onNew: @escaping @Sendable () -> Void = {}
+        ) {
             name = file.name
-            look = { file.look(now: $0) }
+            look = { now in
+                let look = file.look(now: now)
+                if look.isNew { onNew() }
+                return look
+            }
             status = { file.status }
         }
     }
