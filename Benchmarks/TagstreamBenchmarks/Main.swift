@@ -7,7 +7,7 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | enrich | redos …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | enrich | redos | sources …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
@@ -15,6 +15,7 @@ struct Main {
           compile    compiling and changing a plan, and its memory
           enrich     every enrichment above the bare way; needs Debian's uap-core
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
+          sources    look-ups of enrichment: GeoIP, user agents, a table
           repeat     one variant again and again, to count its instructions
         """
 
@@ -29,7 +30,7 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        for name in arguments.isEmpty ? ["whole", "match", "compile", "enrich", "redos"] : arguments {
+        for name in arguments.isEmpty ? ["whole", "match", "compile", "enrich", "redos", "sources"] : arguments {
             switch name {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
@@ -39,8 +40,13 @@ struct Main {
                 for isPublished in [true, false] {
                     try Redos("\(directory)/redos.jsonl", isPublished: isPublished, rounds: 9).report()
                 }
+            case "sources":
+                var benchmark = SourceBenchmark()
+                try benchmark.report(rounds: 9)
             default:
-                print("benchmark \"\(name)\", expected whole, match, compile, enrich, redos or repeat\n\(usage)")
+                print(
+                    "benchmark \"\(name)\", expected whole, match, compile, enrich, redos, sources or repeat\n\(usage)"
+                )
                 exit(2)
             }
         }

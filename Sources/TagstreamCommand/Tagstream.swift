@@ -26,7 +26,7 @@ struct TagstreamCommand: AsyncParsableCommand {
         version: version,
         subcommands: [
             Demo.self, Run.self, Check.self, Apply.self, Get.self, Delete.self, Topics.self, Match.self, Enrich.self,
-            Explain.self, Actions.self, DeadLetters.self,
+            Explain.self, Actions.self, DeadLetters.self, GeoIPCommand.self, UserAgentCommand.self,
         ]
     )
 

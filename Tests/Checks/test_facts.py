@@ -51,12 +51,12 @@ def test_every_folder_of_sources_is_a_target():
 
 
 def test_c_libraries_have_one_reader_each():
-    for library, reader in {"CLibrdkafka": "Kafka", "CRE2": "Tagstream"}.items():
+    for library, reader in {"CLibrdkafka": "Kafka", "CMaxMindDB": "Tagstream", "CRE2": "Tagstream"}.items():
         assert {t for t, (_, folder) in targets().items() if library in imports(folder)} == {reader}
 
 
 def test_the_pure_room_knows_no_effects():
-    assert imports("Sources/Tagstream") <= {"CRE2", "Glibc", "Musl", "Darwin"}
+    assert imports("Sources/Tagstream") <= {"CMaxMindDB", "CRE2", "Glibc", "Musl", "Darwin"}
     assert imports("Sources/Kafka") <= {"CLibrdkafka", "Glibc", "Musl", "Darwin", "Synchronization"}
 
 

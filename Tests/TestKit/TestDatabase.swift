@@ -1,4 +1,4 @@
-package import Tagstream
+import Tagstream
 
 /// A value of a MaxMind DB that a test writes.
 package indirect enum TestDatabaseValue: Sendable {
@@ -77,13 +77,16 @@ package struct TestDatabase {
     package mutating func add(_ network: String, _ value: TestDatabaseValue) {
         let parts = network.split(separator: "/")
         var text = String(parts[0])
-        guard let address = text.withUTF8({ InternetAddress(UnsafeRawBufferPointer($0)) }), let length = Int(parts[1]) else {
+        guard let address = text.withUTF8({ InternetAddress(UnsafeRawBufferPointer($0)) }), let length = Int(parts[1])
+        else {
             preconditionFailure("a test's network is \(network)")
         }
-        var bits = address.isIPv4 ? (0..<32).map { address.low >> UInt64(31 - $0) & 1 == 1 } : []
+        var bits = address.isIPv4 ? (0..<32).map { place -> Bool in (address.low >> UInt64(31 - place)) & 1 == 1 } : []
         if !address.isIPv4 {
-            bits = (0..<64).map { address.high >> UInt64(63 - $0) & 1 == 1 }
-            bits += (0..<64).map { address.low >> UInt64(63 - $0) & 1 == 1 }
+            bits = (0..<128).map { place -> Bool in
+                let word = place < 64 ? address.high : address.low
+                return (word >> UInt64(63 - place % 64)) & 1 == 1
+            }
         } else if ipVersion == 6 {
             bits = Array(repeating: false, count: 96) + bits
         }
@@ -100,7 +103,11 @@ package struct TestDatabase {
                 node = next
             }
         }
-        if bits.last == true { nodes[node].1 = .value(values.count - 1) } else { nodes[node].0 = .value(values.count - 1) }
+        if bits.last == true {
+            nodes[node].1 = .value(values.count - 1)
+        } else {
+            nodes[node].0 = .value(values.count - 1)
+        }
     }
 
     /// The file.
@@ -124,10 +131,13 @@ package struct TestDatabase {
             switch recordBits {
             case 28:
                 file += TestDatabaseValue.bigEndian(one & 0xFF_FFFF, 3)
-                file.append(UInt8((one >> 24) << 4 | other >> 24))
+                let (high, low) = (UInt8(one >> 24), UInt8(other >> 24))
+                file.append(high << 4 | low)
                 file += TestDatabaseValue.bigEndian(other & 0xFF_FFFF, 3)
             default:
-                file += TestDatabaseValue.bigEndian(one, recordBits / 8) + TestDatabaseValue.bigEndian(other, recordBits / 8)
+                file +=
+                    TestDatabaseValue.bigEndian(one, recordBits / 8)
+                    + TestDatabaseValue.bigEndian(other, recordBits / 8)
             }
         }
         file += [UInt8](repeating: 0, count: 16) + data
@@ -158,7 +168,8 @@ package struct TestDatabase {
             (
                 "location",
                 .map([
-                    ("accuracy_radius", .uint16(20)), ("latitude", .double(latitude)), ("longitude", .double(longitude)),
+                    ("accuracy_radius", .uint16(20)), ("latitude", .double(latitude)),
+                    ("longitude", .double(longitude)),
                     ("time_zone", .text("Europe/Berlin")),
                 ])
             ),

@@ -50,6 +50,11 @@ public struct GeoIPCache: ~Copyable {
 
     deinit { slots.deallocate() }
 
+    /// For how many places members are kept.
+    var entryCount: Int { cache.count }
+    /// What those members take, in bytes.
+    var byteCount: Int { cache.byteCount }
+
     /// What is known of an address; nil when it is none, not public, or in no database.
     ///
     /// - Parameters:

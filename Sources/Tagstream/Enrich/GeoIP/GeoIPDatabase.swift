@@ -82,7 +82,9 @@ public final class GeoIPDatabase: @unchecked Sendable {
     ///
     /// The text lies in the database.
     func value(_ path: [StaticString], of record: Int) -> Found? {
-        var names: [UnsafePointer<CChar>?] = path.map { UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self) }
+        var names: [UnsafePointer<CChar>?] = path.map {
+            UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self)
+        }
         names.append(nil)
         let value = tagstream_mmdb_get(handle, UInt32(truncatingIfNeeded: record), names)
         switch Int(value.kind) {

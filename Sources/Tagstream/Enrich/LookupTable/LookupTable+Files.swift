@@ -80,7 +80,8 @@ extension LookupTable {
         init(_ header: String) {
             name = header
             kind = .text
-            guard let colon = header.lastIndex(of: ":"), let kind = ColumnKind(rawValue: String(header[header.index(after: colon)...]))
+            guard let colon = header.lastIndex(of: ":"),
+                let kind = ColumnKind(rawValue: String(header[header.index(after: colon)...]))
             else { return }
             name = String(header[..<colon])
             self.kind = kind
@@ -141,7 +142,10 @@ extension LookupTable {
             case .openQuote:
                 return builder.add(problem: "a quoted field that begins in this row does not end", line: line)
             case .strayQuote:
-                builder.add(problem: "found a quote within a field, expected it doubled and the field in quotes", line: line)
+                builder.add(
+                    problem: "found a quote within a field, expected it doubled and the field in quotes",
+                    line: line
+                )
                 continue
             case .row: break
             }

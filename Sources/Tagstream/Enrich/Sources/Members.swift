@@ -197,3 +197,14 @@ struct MemberStore: ~Copyable {
         return isEscaped
     }
 }
+
+extension Members {
+    /// The members as the text of a JSON object, for a human or a tool; allocates.
+    public var jsonText: String {
+        var out = ByteArena(capacity: text.count + 2)
+        out.append([0x7B])
+        out.append(peeling: text)
+        out.append([0x7D])
+        return String(decoding: out.bytes(0, out.count), as: UTF8.self)
+    }
+}

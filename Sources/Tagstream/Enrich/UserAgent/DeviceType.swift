@@ -28,15 +28,29 @@ public enum DeviceType: String, Sendable {
     init?(of agent: UserAgent, text: UnsafeRawBufferPointer) {
         let system = agent.system ?? []
         func isSystem(_ names: StaticString...) -> Bool {
-            names.contains { name in system.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)) }
+            names.contains { name in
+                system.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+            }
         }
         func has(_ words: StaticString...) -> Bool { words.contains { contains(text, $0) } }
         if agent.isBot {
             self = .bot
         } else if isSystem("tvOS", "ATV OS X")
             || has(
-                "SmartTV", "Smart-TV", "SMART-TV", "HbbTV", "AppleTV", "Apple TV", "GoogleTV", "Android TV", "BRAVIA", "Roku",
-                "CrKey", "Web0S", "NetCast", "; AFT"
+                "SmartTV",
+                "Smart-TV",
+                "SMART-TV",
+                "HbbTV",
+                "AppleTV",
+                "Apple TV",
+                "GoogleTV",
+                "Android TV",
+                "BRAVIA",
+                "Roku",
+                "CrKey",
+                "Web0S",
+                "NetCast",
+                "; AFT"
             )
         {
             self = .tv
@@ -49,14 +63,43 @@ public enum DeviceType: String, Sendable {
         {
             self = .tablet
         } else if has(
-            "Mobi", "iPhone", "iPod", "Android", "Windows Phone", "BlackBerry", "BB10", "Symbian", "SymbOS", "Opera Mini", "MIDP",
+            "Mobi",
+            "iPhone",
+            "iPod",
+            "Android",
+            "Windows Phone",
+            "BlackBerry",
+            "BB10",
+            "Symbian",
+            "SymbOS",
+            "Opera Mini",
+            "MIDP",
             "KAIOS"
         ) {
             self = .mobile
         } else if isSystem(
-            "Windows", "Mac OS X", "Mac OS", "Chrome OS", "Linux", "Ubuntu", "Debian", "Fedora", "Red Hat", "SUSE", "Gentoo",
-            "Arch Linux", "CentOS", "Kubuntu", "Linux Mint", "Mandriva", "Slackware", "FreeBSD", "OpenBSD", "NetBSD",
-            "DragonFly BSD", "Solaris"
+            "Windows",
+            "Mac OS X",
+            "Mac OS",
+            "Chrome OS",
+            "Linux",
+            "Ubuntu",
+            "Debian",
+            "Fedora",
+            "Red Hat",
+            "SUSE",
+            "Gentoo",
+            "Arch Linux",
+            "CentOS",
+            "Kubuntu",
+            "Linux Mint",
+            "Mandriva",
+            "Slackware",
+            "FreeBSD",
+            "OpenBSD",
+            "NetBSD",
+            "DragonFly BSD",
+            "Solaris"
         ) {
             self = .desktop
         } else {

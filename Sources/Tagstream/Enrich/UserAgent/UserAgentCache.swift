@@ -7,7 +7,8 @@ public struct UserAgentCache: ~Copyable {
 
     /// The names of the members that may come, in their order: a part that is not known is missing, `$is_bot` is always there.
     public static let keys: [String] = [
-        "$browser", "$browser_version", "$os", "$os_version", "$device", "$device_brand", "$device_model", "$device_type",
+        "$browser", "$browser_version", "$os", "$os_version", "$device", "$device_brand", "$device_model",
+        "$device_type",
         "$browser_type", "$is_bot",
     ]
 
@@ -17,6 +18,9 @@ public struct UserAgentCache: ~Copyable {
     ///   - agents: how many user agents are kept.
     ///   - bytes: how many bytes their texts and members take at most, about 0.8 KB each.
     public init(agents: Int = 1 << 13, bytes: Int = 8 << 20) { cache = MemberCache(entries: agents, bytes: bytes) }
+
+    /// How many user agents are kept.
+    var entryCount: Int { cache.count }
 
     /// What a user agent is recognised as, as members for the properties; lent until the next look-up.
     ///

@@ -54,7 +54,10 @@ struct UserAgentRuleFile {
                 self[keyPath: list].append(Rule(line: number, fields: [field]))
             } else {
                 guard let last = self[keyPath: list].indices.last else {
-                    throw UserAgentRulesFailure("\"\(field.name)\" stands before the first rule of its list", line: number)
+                    throw UserAgentRulesFailure(
+                        "\"\(field.name)\" stands before the first rule of its list",
+                        line: number
+                    )
                 }
                 self[keyPath: list][last].fields.append(field)
             }
@@ -83,8 +86,9 @@ struct UserAgentRuleFile {
     }
 
     /// Reads `name: 'text'`.
-    private static func field(_ text: Substring, _ line: Int) throws(UserAgentRulesFailure) -> (name: String, text: String)
-    {
+    private static func field(_ text: Substring, _ line: Int) throws(UserAgentRulesFailure) -> (
+        name: String, text: String
+    ) {
         guard let colon = text.firstIndex(of: ":") else {
             throw UserAgentRulesFailure("found \"\(text.prefix(60))\", expected name: 'text'", line: line)
         }

@@ -21,7 +21,10 @@ public final class UserAgentRules: @unchecked Sendable {
     public init(_ bytes: UnsafeRawBufferPointer) throws(UserAgentRulesFailure) {
         let file = try UserAgentRuleFile(bytes)
         browsers = try RuleList(file.browsers) {
-            [$0["family_replacement"], $0["v1_replacement"], $0["v2_replacement"], $0["v3_replacement"], $0["v4_replacement"]]
+            [
+                $0["family_replacement"], $0["v1_replacement"], $0["v2_replacement"], $0["v3_replacement"],
+                $0["v4_replacement"],
+            ]
         }
         systems = try RuleList(file.systems) {
             [
