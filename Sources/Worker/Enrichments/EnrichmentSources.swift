@@ -27,9 +27,11 @@ public struct EnrichmentFiles: Sendable {
         }
     }
 
-    /// MaxMind DB files of the three kinds.
+    /// A MaxMind DB of cities.
     public var city: String?
+    /// A MaxMind DB of countries, asked where the cities have nothing.
     public var country: String?
+    /// A MaxMind DB of networks.
     public var asn: String?
     /// uap-core's `regexes.yaml`.
     public var userAgentRules: String?
