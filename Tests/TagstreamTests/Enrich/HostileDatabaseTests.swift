@@ -9,7 +9,7 @@ import Testing
 @Suite struct `A hostile database` {
     private func open(_ bytes: [UInt8]) -> Result<GeoIPDatabase, MMDBFailure> {
         bytes.withUnsafeBytes { bytes in
-            do {
+            do throws(MMDBFailure) {
                 return .success(try GeoIPDatabase(bytes))
             } catch {
                 return .failure(error)
