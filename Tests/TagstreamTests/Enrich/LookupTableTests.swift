@@ -7,7 +7,7 @@ import Testing
         LookupTable, LookupTableFailure
     > {
         text.withBytes { bytes in
-            do {
+            do throws(LookupTableFailure) {
                 return .success(try LookupTable.read(bytes, format, key: "id", prefix: prefix))
             } catch {
                 return .failure(error)
