@@ -26,6 +26,8 @@ let package = Package(
         .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         // RE2 is linked statically: Debian's shared library hides the hooks by which a search is given up.
         .target(name: "CRE2", linkerSettings: [.linkedLibrary(":libre2.a")]),
+        // libmaxminddb is loaded when the program starts, so that Debian's security updates reach it.
+        .target(name: "CMaxMindDB", linkerSettings: [.linkedLibrary("maxminddb")]),
 
         // Kafka in Swift: the only target that sees librdkafka.
         .target(
@@ -36,7 +38,7 @@ let package = Package(
         // The product without I/O: an event's whole way, pure.
         .target(
             name: "Tagstream",
-            dependencies: ["CRE2"],
+            dependencies: ["CMaxMindDB", "CRE2"],
             swiftSettings: settings
         ),
         // Lanes, transactions, assignment, catalogue follower: the effects around the decisions.
@@ -100,7 +102,7 @@ if ProcessInfo.processInfo.environment["TAGSTREAM_BENCHMARKS"] != nil {
         .target(name: "CAllocationCounter", path: "Benchmarks/CAllocationCounter"),
         .executableTarget(
             name: "TagstreamBenchmarks",
-            dependencies: ["Tagstream", "CSimdjsonLimit", "CAllocationCounter"],
+            dependencies: ["Tagstream", "TestKit", "CSimdjsonLimit", "CAllocationCounter"],
             path: "Benchmarks/TagstreamBenchmarks",
             swiftSettings: settings
         ),

@@ -7,14 +7,16 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | schema | compile | redos …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | schema | compile | enrich | redos | sources …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit|link ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
           schema     what a schema of twenty rules adds to an event's whole way
           compile    compiling and changing a plan, and its memory
+          enrich     every enrichment above the bare way; needs Debian's uap-core
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
+          sources    look-ups of enrichment: GeoIP, user agents, a table
           repeat     one variant again and again, to count its instructions
         """
 
@@ -29,18 +31,23 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        for name in arguments.isEmpty ? ["whole", "match", "schema", "compile", "redos"] : arguments {
+        let all = ["whole", "match", "schema", "compile", "enrich", "redos", "sources"]
+        for name in arguments.isEmpty ? all : arguments {
             switch name {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
             case "schema": try schemas(directory)
             case "compile": try compile(directory)
+            case "enrich": try Enriching("\(directory)/generated/skewed.ndjson").report(rounds: 25)
             case "redos":
                 for isPublished in [true, false] {
                     try Redos("\(directory)/redos.jsonl", isPublished: isPublished, rounds: 9).report()
                 }
+            case "sources":
+                var benchmark = SourceBenchmark()
+                try benchmark.report(rounds: 9)
             default:
-                print("benchmark \"\(name)\", expected whole, match, schema, compile, redos or repeat\n\(usage)")
+                print("benchmark \"\(name)\", expected \(all.joined(separator: ", ")) or repeat\n\(usage)")
                 exit(2)
             }
         }

@@ -200,6 +200,20 @@ ptrdiff_t tagstream_re2_set_search(const tagstream_re2_set *set, const void *tex
     }
 }
 
+int tagstream_re2_span(const tagstream_re2 *pattern, const void *text, size_t length, size_t from, size_t *begin, size_t *end) {
+    try {
+        re2::StringPiece subject(static_cast<const char *>(text), length);
+        re2::StringPiece match;
+        pattern->is_warm.store(true, std::memory_order_relaxed);
+        if (!pattern->pattern.Match(subject, from, length, re2::RE2::UNANCHORED, &match, 1)) return 0;
+        *begin = static_cast<size_t>(match.data() - subject.data());
+        *end = *begin + match.size();
+        return 1;
+    } catch (...) {
+        return -1;
+    }
+}
+
 ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, size_t needle_length) {
     if (needle_length == 0) return 0;
     const void *found = memmem(text, length, needle, needle_length);

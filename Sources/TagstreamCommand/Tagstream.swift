@@ -25,8 +25,8 @@ struct TagstreamCommand: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Demo.self, Run.self, Check.self, Apply.self, Get.self, Delete.self, Topics.self, Match.self, Explain.self,
-            Actions.self, Schemas.self, DeadLetters.self,
+            Demo.self, Run.self, Check.self, Apply.self, Get.self, Delete.self, Topics.self, Match.self, Enrich.self,
+            Explain.self, Actions.self, Schemas.self, DeadLetters.self, GeoIPCommand.self, UserAgentCommand.self,
         ]
     )
 

@@ -6,18 +6,20 @@ public import Tagstream
 /// The topic is compacted and has one partition, so its offsets order every change. Used by one thread.
 public struct CatalogueReader: ~Copyable {
     /// The catalogue as far as it has been read.
-    public private(set) var catalogue = Catalogue()
+    public private(set) var catalogue: Catalogue
     /// Before the consumer, so that it goes first: librdkafka waits for ever for a consumer whose messages are still held.
     private var messages = MessageBatch()
     private var consumer: Consumer
 
     /// Opens the topic.
     ///
+    /// - Parameter enrichment: the deployment's settings, which each team's own come on top of.
     /// - Throws: an error when the topic does not exist, or has more than one partition: then its offsets order nothing.
     public init(
         _ configuration: ClientConfiguration,
         topic: String,
         group: String,
+        enrichment: EnrichmentSettings = EnrichmentSettings(),
         notices: @escaping NoticeHandler = { _ in }
     ) throws {
         var consumer = try Consumer(
@@ -33,6 +35,7 @@ public struct CatalogueReader: ~Copyable {
         }
         try consumer.assign([TopicPartition(topic, 0): Consumer.beginning])
         self.consumer = consume consumer
+        catalogue = Catalogue(enrichment: enrichment)
     }
 
     /// Reads what is there; returns what became of each entry and of others because of it, in order, and whether the topic's end was reached.

@@ -70,5 +70,9 @@ public final class SnapshotBoard: Sendable {
     /// The snapshot in force.
     public var current: Snapshot { value.withLock { $0 } }
     /// Puts a snapshot into force, from the next transaction on.
-    public func publish(_ snapshot: Snapshot) { value.withLock { $0 = snapshot } }
+    ///
+    /// The tables of enrichments stay those that are in force.
+    public func publish(_ snapshot: Snapshot) { value.withLock { $0 = snapshot.with($0.tables) } }
+    /// Puts tables of enrichments into force, from the next transaction on.
+    public func publish(_ tables: EnrichmentTables) { value.withLock { $0 = $0.with(tables) } }
 }

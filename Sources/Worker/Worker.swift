@@ -51,7 +51,21 @@ public final class Worker: Service {
             ]
         )
         try await withGracefulShutdownHandler {
-            let snapshots = SnapshotBoard(try await firstSnapshot())
+            let sources = EnrichmentSources(configuration.enrichmentFiles)
+            // Before the first record, so that no event goes without what is there.
+            let board = Mutex<SnapshotBoard?>(nil)
+            let watcher = EnrichmentWatcher(
+                sources.watched { board.withLock { $0 }?.publish(sources.tables) },
+                every: .seconds(configuration.enrichmentFiles.refreshSeconds),
+                logger: logger
+            )
+            await watcher.look()
+            let snapshots = SnapshotBoard(try await firstSnapshot().with(sources.tables))
+            board.withLock { $0 = snapshots }
+            let watching = Task { [isEmpty = configuration.enrichmentFiles.isEmpty] in
+                if !isEmpty { try await watcher.run() }
+            }
+            defer { watching.cancel() }
             await withTaskGroup(of: Void.self) { group in
                 for lane in 0..<configuration.lanes {
                     group.addTask { await self.onThread("lane \(lane)") { try self.runLane(lane, snapshots) } }
@@ -73,6 +87,12 @@ public final class Worker: Service {
                 "records": "\(sum.committed.input)", "transactions": "\(sum.commits)", "aborts": "\(sum.aborts)",
             ]
         )
+        for (enrichment, count) in sum.committed.outages.byName {
+            logger.warning(
+                "events went without an enrichment",
+                metadata: ["enrichment": "\(enrichment)", "events": "\(count)"]
+            )
+        }
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
@@ -232,6 +252,7 @@ public final class Worker: Service {
             configuration.client,
             topic: topic,
             group: configuration.group + "-catalogue",
+            enrichment: configuration.enrichment,
             notices: notices("catalogue")
         )
     }

@@ -47,6 +47,12 @@ public struct WorkerConfiguration: Sendable {
     public var queueBytes = 256 << 20
     /// After how many milliseconds the broker ends a transaction that nobody ends.
     public var transactionTimeout = 15_000
+    /// What is done to the events of all teams before they are matched.
+    ///
+    /// For a catalogue that is a topic: a fixed one has it already.
+    public var enrichment = EnrichmentSettings()
+    /// The files that enrichments look things up in.
+    public var enrichmentFiles = EnrichmentFiles()
     /// Every lane's own settings.
     public var lane = Lane<KafkaDoors>.Configuration()
 

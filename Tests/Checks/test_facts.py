@@ -52,12 +52,12 @@ def test_every_folder_of_sources_is_a_target():
 
 
 def test_c_libraries_have_one_reader_each():
-    for library, reader in {"CLibrdkafka": "Kafka", "CRE2": "Tagstream"}.items():
+    for library, reader in {"CLibrdkafka": "Kafka", "CMaxMindDB": "Tagstream", "CRE2": "Tagstream"}.items():
         assert {t for t, (_, folder) in targets().items() if library in imports(folder)} == {reader}
 
 
 def test_the_pure_room_knows_no_effects():
-    assert imports("Sources/Tagstream") <= {"CRE2", "Glibc", "Musl", "Darwin"}
+    assert imports("Sources/Tagstream") <= {"CMaxMindDB", "CRE2", "Glibc", "Musl", "Darwin"}
     assert imports("Sources/Kafka") <= {"CLibrdkafka", "Glibc", "Musl", "Darwin", "Synchronization"}
 
 
@@ -145,8 +145,14 @@ def test_the_numbers_of_the_warnings_page_are_the_sources():
 
 
 def setting_keys():
-    keys = re.findall(r'(?:text|number)\(\s*"([\w.]+)"|name: "([\w.]+)"', read("Sources/TagstreamCommand/Files/Settings.swift"))
-    return {first or second for first, second in keys}
+    settings = [name(path) for path in files("Settings*.swift", "Sources/TagstreamCommand/Files")]
+    keys = [key for path in settings for key in re.findall(r'(?:text|number)\(\s*"([\w.]+)"|name: "([\w.]+)"', read(path))]
+    # Teams have these as well, so they are written down where teams are read.
+    shared = re.findall(
+        r'(?:onOff|flag|names|properties)\(\s*"([\w.]+)"|name: "([\w.]+)"', read("Sources/Tagstream/Enrich/EnrichmentSettings+Keys.swift")
+    )
+    own = {first or second for first, second in keys if not second.endswith(".")}
+    return own | {"enrich." + (first or second) for first, second in shared}
 
 
 def flat(tree, prefix=""):
@@ -158,7 +164,7 @@ def flat(tree, prefix=""):
 
 
 def test_the_reference_shows_every_setting():
-    text = re.sub(r"^  # (\w+: )", r"  \1", read("Examples/tagstream.reference.yaml"), flags=re.MULTILINE)
+    text = re.sub(r"^( +)# (\w+: )", r"\1\2", read("Examples/tagstream.reference.yaml"), flags=re.MULTILINE)
     assert set(flat(yaml.safe_load(text))) == setting_keys() | {"kafka"}
 
 

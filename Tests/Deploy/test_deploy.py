@@ -109,7 +109,18 @@ def test_the_image_holds_the_packages_that_the_binary_loads():
             continue
         needed.add(owner(places[name]))
     there = {"libc6", "libgcc-s1"}  # in every Debian image
-    assert needed - there == installed(stages()[-1]) - {"ca-certificates"}
+    of_data = {"ca-certificates", "uap-core"}
+    assert needed - there == installed(stages()[-1]) - of_data
+
+
+def test_the_image_holds_the_rules_of_user_agents_where_the_command_looks():
+    assert "uap-core" in installed(stages()[-1])
+    text = subprocess.run([binary(), "user-agent", "--help"], capture_output=True, text=True, check=True).stdout
+    place = re.search(r"default:\s+(/\S+regexes\.yaml)", text)[1]
+    listing = subprocess.run(["dpkg-query", "-L", "uap-core"], capture_output=True, text=True)
+    if listing.returncode != 0:
+        pytest.skip("no uap-core here: scripts/setup test")
+    assert place in listing.stdout.split()
 
 
 def owner(path):

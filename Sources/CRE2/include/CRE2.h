@@ -10,6 +10,8 @@
 // would go on with its NFA, which takes a step for each instruction of the program and each byte of the text: 250 ms for a program of
 // 1,000 and a text of 50 KB. Such a search is given up instead, unless program and text are small together.
 
+#include "CRE2Rules.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +65,11 @@ void tagstream_re2_set_destroy(tagstream_re2_set *set);
 /// -1 when the search was given up, because the text filled the automaton's cache twice, or memory is exhausted: then each pattern
 /// has to be asked by itself. Allocates while patterns are found, and not where none is.
 ptrdiff_t tagstream_re2_set_search(const tagstream_re2_set *set, const void *text, size_t length, int32_t *found);
+
+/// Where the pattern first matches at or behind `from`: 1 and the range of the leftmost match, or 0; -1 when memory is exhausted.
+///
+/// For patterns and texts that are small together: never given up. What stands before `from` counts for `^` and `\b`.
+int tagstream_re2_span(const tagstream_re2 *pattern, const void *text, size_t length, size_t from, size_t *begin, size_t *end);
 
 /// Where `needle` first occurs in `text`, as an offset; -1 where it does not. Linear time (two-way search).
 ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, size_t needle_length);

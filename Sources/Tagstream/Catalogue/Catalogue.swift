@@ -62,8 +62,15 @@ public struct Catalogue: Sendable {
     var trackingPlans: [Int64: TrackingPlan] = [:]
     var staleTrackingPlans: Set<Int64> = []
 
+    /// What the deployment does to the events of all teams, before each team's own settings.
+    private let enrichment: EnrichmentSettings
+    /// Every team's enrichments, compiled for the last snapshot.
+    private var enrichments: [Int64: Enrichments] = [:]
+
     /// Makes an empty catalogue.
-    public init() {}
+    ///
+    /// - Parameter enrichment: the deployment's settings.
+    public init(enrichment: EnrichmentSettings = EnrichmentSettings()) { self.enrichment = enrichment }
 
     /// How many actions may match.
     public var actionCount: Int { actions.values.reduce(0) { $0 + $1.count } }
@@ -143,7 +150,8 @@ public struct Catalogue: Sendable {
                 token: team.token,
                 plan: plan(of: team.id),
                 rules: team.rules,
-                trackingPlan: trackingPlan(of: team.id)
+                trackingPlan: trackingPlan(of: team.id),
+                enrichments: enrichments(of: team.id)
             )
         }
         stale.removeAll()
@@ -155,7 +163,13 @@ public struct Catalogue: Sendable {
     ///
     /// - Parameter team: the team whose actions are tried.
     public mutating func snapshot(onlyTeam team: Int64) -> Snapshot {
-        let only = Team(id: team, token: "", plan: plan(of: team), trackingPlan: trackingPlan(of: team))
+        let only = Team(
+            id: team,
+            token: "",
+            plan: plan(of: team),
+            trackingPlan: trackingPlan(of: team),
+            enrichments: enrichments(of: team)
+        )
         return Snapshot(epoch: epoch, teams: [only], onlyTeam: 0)
     }
 
@@ -172,6 +186,18 @@ public struct Catalogue: Sendable {
         let plan = ActionPlan.compile(definitions(of: team), reusing: plans[team])
         plans[team] = plan
         return plan
+    }
+
+    /// A team's enrichments; settings that did not change are not compiled again.
+    private mutating func enrichments(of team: Int64) -> Enrichments {
+        // The team's entry was read with its settings: what is wrong with them has been refused.
+        let settings = (try? enrichment.with(team: teams[team]?.source["settings"])) ?? enrichment
+        if let same = enrichments[team], same.settings == settings { return same }
+        // Most teams have the deployment's, and share its tables.
+        let shared = enrichments.values.first { $0.settings == settings }
+        let compiled = shared ?? Enrichments(settings)
+        enrichments[team] = compiled
+        return compiled
     }
 
     private mutating func put(team id: Int64, _ tree: JSONTree, at offset: Int64) -> Change {

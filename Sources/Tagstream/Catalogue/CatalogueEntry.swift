@@ -1,8 +1,9 @@
 /// A team as the catalogue's topic and definition files hold it: `{"id": 2, "name": "Web shop", "api_token": "phc_…"}`.
 ///
 /// `settings.action_cost_quota` is what the team's actions may cost together (see ``ActionCost``), `settings.schema_cost_quota` the
-/// same for its schemas (``SchemaCost``), `settings.schema_mode` is the mode of schemas that do not say theirs, and others are in
-/// ``EventRules``; settings that are not known are kept.
+/// same for its schemas (``SchemaCost``), `settings.schema_mode` is the mode of schemas that do not say theirs, `settings.enrich` and
+/// `settings.anonymize_ips` are what is done to its events (``EnrichmentSettings``), and others are in ``EventRules``; settings that are
+/// not known are kept.
 public struct TeamDefinition: Sendable, Equatable {
     /// The team's id.
     public var id: Int64
@@ -45,6 +46,13 @@ public struct TeamDefinition: Sendable, Equatable {
         schemaCostQuota = try Self.quota("schema_cost_quota", in: settings, team: id) ?? SchemaCost.teamQuota
         schemaMode = try Self.schemaMode(in: settings, team: id)
         rules = try EventRules(settings, team: id)
+        do {
+            _ = try EnrichmentSettings().with(team: tree["settings"])
+        } catch {
+            throw CatalogueProblem(
+                "team \(id): \"settings.\(error.name)\" is \(error.found), expected \(error.expected)"
+            )
+        }
         name = tree["name"]?.text ?? ""
         source = tree
     }

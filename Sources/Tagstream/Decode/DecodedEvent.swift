@@ -16,6 +16,9 @@ struct DecodedEvent {
     /// Whether `$set` or `$set_once` stood beside the properties: then the ones within have to be written anew.
     var hasTopSet = false
     var hasTopSetOnce = false
+    /// `$set` and `$set_once` in escaped space, where enrichment has written them; missing where they stand as they came.
+    var setObject = Value.missing
+    var setOnceObject = Value.missing
     /// `$unset` beside the properties.
     var topUnset = Value.missing
     /// The objects of the person properties and of `group0_properties` … in escaped space.

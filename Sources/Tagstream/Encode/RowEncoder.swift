@@ -129,12 +129,32 @@ enum RowEncoder {
         let event = valid.decoded.event
         if event.set.count == 0, event.setOnce.count == 0, valid.decoded.personObject.kind == .object {
             out.put(bench.written(valid.decoded.personObject))
+        } else if event.personProperties.count == 0, hasText(event.setOnce, valid.decoded.setOnceObject),
+            hasText(event.set, valid.decoded.setObject), bench.areDisjoint(event.setOnce, event.set)
+        {
+            enriched(valid, bench, &out)
         } else {
             merged(event, bench, &out)
         }
         out.put("\",\"person_created_at\":null,\"person_mode\":\"")
         out.put(valid.personMode.name)
         out.put(0x22)
+    }
+
+    /// Whether a section's members stand side by side as enrichment wrote them.
+    private static func hasText(_ section: Section, _ object: Value) -> Bool {
+        section.count == 0 || object.kind == .object
+    }
+
+    /// The usual event whose person enrichment has written: the members of both objects as they stand.
+    private static func enriched(_ valid: ValidEvent, _ bench: borrowing Workbench, _ out: inout ByteArena) {
+        out.put(0x7B)
+        let once = valid.decoded.event.setOnce.count > 0 ? valid.decoded.setOnceObject : .missing
+        let set = valid.decoded.event.set.count > 0 ? valid.decoded.setObject : .missing
+        if once.length > 2 { out.put(bench.bytes.base + Int(once.offset) + 1, Int(once.length) - 2) }
+        if once.length > 2, set.length > 2 { out.put(0x2C) }
+        if set.length > 2 { out.put(bench.bytes.base + Int(set.offset) + 1, Int(set.length) - 2) }
+        out.put(0x7D)
     }
 
     /// What the event carries of its person, `$set_once` where that has nothing, `$set` over both.
@@ -243,18 +263,40 @@ extension Workbench {
     fileprivate borrowing func keys(of one: Section, _ other: Section) -> Set<[UInt8]> {
         var keys: Set<[UInt8]> = []
         for section in [one, other] {
-            for index in 0..<Int(section.count) { keys.insert(decodedKey(fields[Int(section.first) + index])) }
+            for index in 0..<Int(section.count) {
+                let field = fields[Int(section.first) + index]
+                if !field.value.flags.contains(.superseded) { keys.insert(decodedKey(field)) }
+            }
         }
         return keys
     }
 
-    /// Whether a section has a field of the same key.
+    /// Whether two sections have no key in common, as far as their hashes tell: false may be wrong.
+    fileprivate borrowing func areDisjoint(_ one: Section, _ other: Section) -> Bool {
+        guard one.count > 0, other.count > 0 else { return true }
+        var seen = SIMD8<UInt64>()
+        for index in Int(one.first)..<Int(one.first &+ one.count) {
+            let hash = fields[index].keyHash
+            seen[Int(hash >> 6 & 7)] |= 1 << UInt64(hash & 63)
+        }
+        for index in Int(other.first)..<Int(other.first &+ other.count) {
+            let hash = fields[index].keyHash
+            guard seen[Int(hash >> 6 & 7)] >> UInt64(hash & 63) & 1 == 1 else { continue }
+            if contains(fields[index], in: one) { return false }
+        }
+        return true
+    }
+
+    /// Whether a section has a field of the same key that counts.
     ///
     /// Linear, the hashes first.
     fileprivate borrowing func contains(_ field: Field, in section: Section) -> Bool {
         for index in Int(section.first)..<Int(section.first &+ section.count) {
             let other = fields[index]
-            if other.keyHash == field.keyHash, hasSameKey(other, field) { return true }
+            // A field that enrichment has taken away hides no other.
+            if other.keyHash == field.keyHash, !other.value.flags.contains(.superseded), hasSameKey(other, field) {
+                return true
+            }
         }
         return false
     }

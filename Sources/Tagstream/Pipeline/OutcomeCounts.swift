@@ -16,6 +16,8 @@ public struct OutcomeCounts: Sendable, Equatable {
     public var evaluationErrors = 0
     /// Events that were kept although they do not fit their schema: those with `$validation_errors`.
     public var annotated = 0
+    /// Events that were tagged without an enrichment that is on, because its data was missing.
+    public var outages = EnrichmentOutages()
     /// Dead letters by reason, in the order of ``DeadLetterReason/allCases``; empty while there are none.
     public private(set) var deadLettersByReason: [Int] = []
     /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
@@ -63,6 +65,7 @@ public struct OutcomeCounts: Sendable, Equatable {
         duplicateKeys += other.duplicateKeys
         evaluationErrors += other.evaluationErrors
         annotated += other.annotated
+        outages.add(other.outages)
         deadLettersByReason = Self.sum(deadLettersByReason, other.deadLettersByReason)
         ignoredByReason = Self.sum(ignoredByReason, other.ignoredByReason)
         warningsByType = Self.sum(warningsByType, other.warningsByType)

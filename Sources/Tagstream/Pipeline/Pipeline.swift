@@ -13,6 +13,7 @@ public struct Pipeline: ~Copyable {
     private let validator: EventValidator
     private var warnings = WarningDesk()
     private var schemas = SchemaRoom()
+    private var enricher = Enricher()
     private var matcher = Matcher()
     private var actions = MatchedActions()
     private var elementsColumn = ElementsColumn()
@@ -53,7 +54,7 @@ public struct Pipeline: ~Copyable {
         precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
     }
 
-    /// decode → tenant → validate → normalise → schema → match → encode; whatever stops a record on its way is thrown as a value.
+    /// decode → tenant → validate → normalise → schema → enrich → match → encode; whatever stops a record is thrown as a value.
     @inline(__always)
     private mutating func process(
         _ batch: borrowing RecordBatch,
@@ -69,9 +70,21 @@ public struct Pipeline: ~Copyable {
             notes.end(with: reason.warning)
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
-            try schemas.check(&event, with: snapshot.teams[event.team].trackingPlan, on: &bench)
-            matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
-            if actions.failedCount > 0 || !failures.isIdle { countFailures(snapshot.teams[event.team]) }
+            let team = snapshot.teams[event.team]
+            try schemas.check(&event, with: team.trackingPlan, on: &bench)
+            let enriches = !team.enrichments.active.isEmpty
+            if enriches {
+                enricher.enrich(
+                    &event,
+                    with: team.enrichments,
+                    from: snapshot.tables,
+                    on: &bench,
+                    counting: &out.counts.outages
+                )
+            }
+            matcher.match(event.decoded.event, on: bench, with: team.plan, into: &actions)
+            if actions.failedCount > 0 || !failures.isIdle { countFailures(team) }
+            if enriches, team.enrichments.settings.address == .remove { enricher.removeAddress(of: &event, on: bench) }
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
             }

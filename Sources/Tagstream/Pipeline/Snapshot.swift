@@ -18,6 +18,8 @@ public struct Team: Sendable {
     public let rules: EventRules
     /// The schemas of the team's events, compiled.
     public let trackingPlan: TrackingPlan
+    /// What is done to the team's events before they are matched, compiled.
+    public let enrichments: Enrichments
 
     /// Makes a team.
     public init(
@@ -25,13 +27,15 @@ public struct Team: Sendable {
         token: String,
         plan: ActionPlan,
         rules: EventRules = EventRules(),
-        trackingPlan: TrackingPlan = .empty
+        trackingPlan: TrackingPlan = .empty,
+        enrichments: Enrichments = .none
     ) {
         self.id = id
         self.token = token
         self.plan = plan
         self.rules = rules
         self.trackingPlan = trackingPlan
+        self.enrichments = enrichments
     }
 }
 
@@ -46,18 +50,52 @@ public final class Snapshot: Sendable {
     public let teams: [Team]
     /// Set where there is but one tenant and tokens do not matter: an offline match of one file against another.
     public let onlyTeam: Int?
+    /// The data that enrichments look things up in.
+    public let tables: EnrichmentTables
     private let tokens: TokenTable
 
     /// Makes a snapshot of teams whose tokens differ from one another; of two equal tokens the first counts.
-    public init(epoch: Int64, teams: [Team], onlyTeam: Int? = nil) {
+    public init(
+        epoch: Int64,
+        teams: [Team],
+        onlyTeam: Int? = nil,
+        tables: EnrichmentTables = EnrichmentTables()
+    ) {
         self.epoch = epoch
         self.teams = teams
         self.onlyTeam = onlyTeam
+        self.tables = tables
         tokens = TokenTable(teams.map { Array($0.token.utf8) })
     }
 
     /// How many bytes the teams' plans take, definitions and patterns not counted.
     public var planBytes: Int { teams.reduce(0) { $0 + $1.plan.byteCount } }
+
+    private init(_ other: Snapshot, tables: EnrichmentTables) {
+        epoch = other.epoch
+        teams = other.teams
+        onlyTeam = other.onlyTeam
+        tokens = other.tokens
+        self.tables = tables
+    }
+
+    /// The same catalogue with other tables: plans are shared, nothing is compiled.
+    public func with(_ tables: EnrichmentTables) -> Snapshot { Snapshot(self, tables: tables) }
+
+    /// The same catalogue with only some of each team's enrichments: what `tagstream enrich` compares.
+    public func limited(to some: EnrichmentSet) -> Snapshot {
+        let limited = teams.map { team in
+            Team(
+                id: team.id,
+                token: team.token,
+                plan: team.plan,
+                rules: team.rules,
+                trackingPlan: team.trackingPlan,
+                enrichments: Enrichments(team.enrichments.settings.limited(to: some))
+            )
+        }
+        return Snapshot(epoch: epoch, teams: limited, onlyTeam: onlyTeam, tables: tables)
+    }
 
     /// The index of the team with this token, or nil.
     ///

@@ -7,6 +7,9 @@ public struct Trial: ~Copyable {
     private var bench = Workbench()
     private var decoder: EventDecoder
     private let validator: EventValidator
+    private var enricher = Enricher()
+    private let enrichments: Enrichments
+    private let tables: EnrichmentTables
     var matcher = Matcher()
     private var matched = MatchedActions()
     /// What the team asks of its events: matching sees its groups.
@@ -15,7 +18,15 @@ public struct Trial: ~Copyable {
     private var explaining = Evaluator()
 
     /// Makes a trial with its own memory.
-    public init(limits: EventLimits = EventLimits()) {
+    ///
+    /// - Parameter enrichments: what is done to an event before it is matched.
+    public init(
+        limits: EventLimits = EventLimits(),
+        enrichments: Enrichments = .none,
+        tables: EnrichmentTables = EnrichmentTables()
+    ) {
+        self.enrichments = enrichments
+        self.tables = tables
         decoder = EventDecoder(limits: limits)
         validator = EventValidator(limits: limits)
     }
@@ -93,7 +104,7 @@ public struct Trial: ~Copyable {
         return explainer.explain(event, on: bench, with: &explaining)
     }
 
-    /// Decodes and normalises an event as the worker does; it lies on the bench until the next.
+    /// Decodes, normalises and enriches an event as the worker does; it lies on the bench until the next.
     mutating func prepare(_ text: UnsafeRawBufferPointer, now: Int64) throws(EventUnreadable) -> Event {
         let decoded: DecodedEvent
         do {
@@ -101,7 +112,12 @@ public struct Trial: ~Copyable {
         } catch {
             throw EventUnreadable(reason: error.reason, detail: error.detail)
         }
-        return validator.prepare(decoded, at: now, under: rules, on: &bench).decoded.event
+        var valid = validator.prepare(decoded, at: now, under: rules, on: &bench)
+        if !enrichments.active.isEmpty {
+            var outages = EnrichmentOutages()
+            enricher.enrich(&valid, with: enrichments, from: tables, on: &bench, counting: &outages)
+        }
+        return valid.decoded.event
     }
 
     private func matchedIDs(_ plan: ActionPlan) -> [Int64] {

@@ -102,7 +102,9 @@ extension DeadLetters {
         private func replay(_ configuration: DeadLetterReplay.Configuration) throws -> ReplayReport {
             let stop = StopSignals()
             let view = ReplayView(text: ReplayText(isDry: dryRun), json: json)
-            let snapshot = try Self.snapshot(configuration.worker)
+            let sources = EnrichmentSources(configuration.worker.enrichmentFiles)
+            for problem in sources.load() { printError("warning: enrichment \(problem)") }
+            let snapshot = try Self.snapshot(configuration.worker).with(sources.tables)
             let isDry = dryRun
             let replay = try DeadLetterReplay(
                 configuration,
@@ -120,7 +122,12 @@ extension DeadLetters {
             switch worker.catalogue {
             case .fixed(let snapshot): return snapshot
             case .topic(let topic):
-                var reader = try CatalogueReader(worker.client, topic: topic, group: worker.group + "-catalogue")
+                var reader = try CatalogueReader(
+                    worker.client,
+                    topic: topic,
+                    group: worker.group + "-catalogue",
+                    enrichment: worker.enrichment
+                )
                 _ = try reader.readToEnd()
                 let snapshot = reader.snapshot()
                 reader.close()

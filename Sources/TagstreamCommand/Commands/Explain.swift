@@ -44,7 +44,17 @@ struct Explain: AsyncParsableCommand {
             let definitions = try DefinitionFile([action], defaultTeam: 1)
             let chosen = try choose(definitions)
             for refusal in chosen.refusals { printError("refused: \(refusal)") }
-            if !chosen.actions.isEmpty { try explain(chosen.actions, of: definitions, event: try readEvent()) }
+            if !chosen.actions.isEmpty {
+                let settings = try cluster.settings()
+                let found = try EventSource(event).read(line: line, settings)
+                try explain(
+                    chosen.actions,
+                    of: definitions,
+                    event: found,
+                    try settings.enrichments(),
+                    settings.enrichmentTables()
+                )
+            }
             if !chosen.refusals.isEmpty { throw ExitCode(Failure.Code.no.rawValue) }
         }
     }
@@ -73,38 +83,29 @@ struct Explain: AsyncParsableCommand {
         return (actions, refusals)
     }
 
-    private func readEvent() throws -> EventSource.Found {
-        switch EventSource(event) {
-        case .file(let path):
-            if let line, line < 1 { throw Failure(.usage, "--line is \(line), expected a line from 1") }
-            return try EventSource.read(path, line: line)
-        case .record(let partition, let offset):
-            if line != nil { throw Failure(.usage, "--line is for files, expected none for an offset of a topic") }
-            let settings = try cluster.settings()
-            let client = try settings.client()
-            do {
-                return try EventSource.read(partition, offset: offset, client)
-            } catch let failure as Failure {
-                throw failure
-            } catch {
-                throw Run.failure(of: error, brokers: settings.brokers)
-            }
-        }
-    }
-
     // MARK: The answer
 
     private func explain(
         _ actions: [(team: Int64, action: ActionDefinition)],
         of definitions: DefinitionFile,
-        event: EventSource.Found
+        event: EventSource.Found,
+        _ enrichment: EnrichmentSettings,
+        _ tables: EnrichmentTables
     ) throws {
-        var trial = Trial()
         var explanations: [Explanation] = []
         let rules = Dictionary(definitions.teams.map { ($0.id, $0.rules) }, uniquingKeysWith: { $1 })
         do {
+            var trial = Trial()
+            var owner: Int64?
             for (team, action) in actions {
-                trial.rules = rules[team] ?? EventRules()
+                if team != owner {
+                    trial = Trial(
+                        enrichments: Self.enrichments(of: team, definitions, enrichment),
+                        tables: tables
+                    )
+                    trial.rules = rules[team] ?? EventRules()
+                    owner = team
+                }
                 explanations += try event.bytes.withUnsafeBytes {
                     try trial.explain($0, [action], now: event.timestamp)
                 }
@@ -128,6 +129,16 @@ struct Explain: AsyncParsableCommand {
             }
         }
         out.flush()
+    }
+
+    /// What a worker does to the events of a team before it asks its actions.
+    private static func enrichments(
+        of team: Int64,
+        _ definitions: DefinitionFile,
+        _ deployment: EnrichmentSettings
+    ) -> Enrichments {
+        let source = definitions.teams.first { $0.id == team }?.source
+        return Enrichments((try? deployment.with(team: source?["settings"])) ?? deployment)
     }
 
     /// What a worker would do with the event under these definitions; nil where they do not say whose events are whose.

@@ -31,6 +31,11 @@ struct Match: AsyncParsableCommand {
     )
     var ids = false
 
+    @Option(
+        help: "A worker's configuration file: what its enrich settings do to events is done here. Without it, nothing."
+    )
+    var config: String?
+
     @Option(help: "Write dead letters to this file, one JSON object a line: line, reason, step, detail.")
     var deadLetters: String?
 
@@ -56,7 +61,9 @@ struct Match: AsyncParsableCommand {
         try await reportingFailures {
             let definitions = try DefinitionFile(actions, defaultTeam: 1)
             if definitions.report() { throw ExitCode(Failure.Code.no.rawValue) }
-            let snapshot = try snapshot(of: definitions)
+            var settings = Settings()
+            if let config { try settings.read(config) }
+            let snapshot = try snapshot(of: definitions, settings)
             var file = try LineFile(events)
             var run = OfflineRun(
                 snapshot: snapshot,
@@ -81,9 +88,10 @@ struct Match: AsyncParsableCommand {
         }
     }
 
-    private func snapshot(of definitions: DefinitionFile) throws -> Snapshot {
-        var catalogue = definitions.catalogue()
-        if definitions.namesTeams { return catalogue.snapshot() }
+    private func snapshot(of definitions: DefinitionFile, _ settings: Settings) throws -> Snapshot {
+        var catalogue = definitions.catalogue(enrichment: try settings.enrichments())
+        let tables = settings.enrichmentTables()
+        if definitions.namesTeams { return catalogue.snapshot().with(tables) }
         let teams = Set(definitions.actions.map(\.team))
         guard teams.count <= 1 else {
             throw Failure(
@@ -91,7 +99,7 @@ struct Match: AsyncParsableCommand {
                 "the actions belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
             )
         }
-        return catalogue.snapshot(onlyTeam: teams.first ?? 1)
+        return catalogue.snapshot(onlyTeam: teams.first ?? 1).with(tables)
     }
 }
 

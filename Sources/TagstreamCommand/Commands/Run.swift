@@ -156,6 +156,7 @@ enum Summary {
         }
         if counts.annotated > 0 { text += ", \(counts.annotated) with validation errors" }
         if counts.evaluationErrors > 0 { text += ", \(counts.evaluationErrors) actions not evaluated" }
+        for (enrichment, count) in counts.outages.byName { text += ", \(count) without \(enrichment)" }
         return text
     }
 
@@ -170,6 +171,10 @@ enum Summary {
             .init(key: "matches", value: .number(Int64(sum.committed.matches))),
             .init(key: "annotated", value: .number(Int64(sum.committed.annotated))),
             .init(key: "actions_failed", value: .number(Int64(sum.committed.evaluationErrors))),
+            .init(
+                key: "enrichment_outages",
+                value: object(sum.committed.outages.byName.map { ($0.enrichment, $0.count) })
+            ),
             .init(key: "dead_letters", value: object(sum.committed.deadLetterReasons)),
             .init(key: "ignored", value: object(sum.committed.ignoredReasons)),
             .init(

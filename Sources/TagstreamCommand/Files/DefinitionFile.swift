@@ -273,8 +273,10 @@ struct DefinitionFile {
     /// The definitions as a catalogue.
     ///
     /// Actions of a team that no file names are left out of it.
-    func catalogue() -> Catalogue {
-        var catalogue = Catalogue()
+    ///
+    /// - Parameter enrichment: what the deployment does to events.
+    func catalogue(enrichment: EnrichmentSettings = EnrichmentSettings()) -> Catalogue {
+        var catalogue = Catalogue(enrichment: enrichment)
         for team in teams { catalogue.put(team) }
         for (team, action) in actions { catalogue.put(action, team: team) }
         for (team, schema) in schemas { catalogue.put(schema, team: team) }

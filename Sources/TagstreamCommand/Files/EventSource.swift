@@ -34,6 +34,27 @@ enum EventSource: Equatable {
         text.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? Int64(text) : nil
     }
 
+    /// Reads the one event that a command line names.
+    ///
+    /// - Parameter line: the line of a file.
+    func read(line: Int?, _ settings: Settings) throws -> Found {
+        switch self {
+        case .file(let path):
+            if let line, line < 1 { throw Failure(.usage, "--line is \(line), expected a line from 1") }
+            return try Self.read(path, line: line)
+        case .record(let partition, let offset):
+            if line != nil { throw Failure(.usage, "--line is for files, expected none for an offset of a topic") }
+            let client = try settings.client()
+            do {
+                return try Self.read(partition, offset: offset, client)
+            } catch let failure as Failure {
+                throw failure
+            } catch {
+                throw Run.failure(of: error, brokers: settings.brokers)
+            }
+        }
+    }
+
     /// Reads an event from a file of one event a line, or of a single one in as many lines as it likes.
     ///
     /// - Parameter line: the line to take, from 1; nil where there is one event only.

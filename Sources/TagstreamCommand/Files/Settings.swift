@@ -25,6 +25,9 @@ struct Settings {
     var memory = 512 << 20
     var transactionTimeout = 15_000
     var lane = Lane<KafkaDoors>.Configuration()
+    var enrichment = EnrichmentSettings()
+    var saltFile: String?
+    var enrichmentFiles = EnrichmentFiles()
 
     /// One key of the configuration file.
     struct Key: Sendable {
@@ -37,7 +40,10 @@ struct Settings {
     /// All keys.
     ///
     /// Besides these, `kafka.NAME` passes a property on to librdkafka.
-    static let keys: [Key] = [
+    static let keys = workerKeys + enrichmentKeys
+
+    /// The keys of everything but `enrich`.
+    private static let workerKeys: [Key] = [
         text("brokers", "host:port, several separated by commas; required", \.brokers),
         text("application", "text, tagstream: first part of the transactional ids; one per deployment", \.application),
         text("group", "text, tagstream: the consumer group", \.group),
@@ -298,6 +304,8 @@ struct Settings {
         worker.queueBytes = memory
         worker.transactionTimeout = transactionTimeout
         worker.lane = lane
+        worker.enrichment = try enrichments()
+        worker.enrichmentFiles = enrichmentFiles
         if let catalogueFile {
             let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
             if definitions.report() { throw Failure(.no, "\"\(catalogueFile)\" has actions that cannot be evaluated") }
@@ -307,7 +315,7 @@ struct Settings {
                     "\"\(catalogueFile)\" has no \"teams\", expected at least one with \"id\" and \"api_token\""
                 )
             }
-            var catalogue = definitions.catalogue()
+            var catalogue = definitions.catalogue(enrichment: try enrichments())
             worker.catalogue = .fixed(catalogue.snapshot())
         } else {
             worker.catalogue = .topic(catalogueTopic)

@@ -1,0 +1,99 @@
+/// Renders what the databases' records say into members.
+enum GeoIPRendering {
+    /// Each property without its prefix, and where records have it.
+    private struct Property {
+        let name: StaticString
+        let path: [StaticString]
+    }
+
+    /// PostHog's properties, in its order; of subdivisions the first three, the largest first.
+    private static let place: [Property] = [
+        Property(name: "city_name", path: ["city", "names", "en"]),
+        Property(name: "city_confidence", path: ["city", "confidence"]),
+        Property(name: "country_name", path: ["country", "names", "en"]),
+        Property(name: "country_code", path: ["country", "iso_code"]),
+        Property(name: "continent_name", path: ["continent", "names", "en"]),
+        Property(name: "continent_code", path: ["continent", "code"]),
+        Property(name: "postal_code", path: ["postal", "code"]),
+        Property(name: "latitude", path: ["location", "latitude"]),
+        Property(name: "longitude", path: ["location", "longitude"]),
+        Property(name: "accuracy_radius", path: ["location", "accuracy_radius"]),
+        Property(name: "time_zone", path: ["location", "time_zone"]),
+        Property(name: "subdivision_1_code", path: ["subdivisions", "0", "iso_code"]),
+        Property(name: "subdivision_1_name", path: ["subdivisions", "0", "names", "en"]),
+        Property(name: "subdivision_2_code", path: ["subdivisions", "1", "iso_code"]),
+        Property(name: "subdivision_2_name", path: ["subdivisions", "1", "names", "en"]),
+        Property(name: "subdivision_3_code", path: ["subdivisions", "2", "iso_code"]),
+        Property(name: "subdivision_3_name", path: ["subdivisions", "2", "names", "en"]),
+    ]
+
+    /// What PostHog does not have: a network's number and the organisation behind it.
+    private static let network: [Property] = [
+        Property(name: "asn", path: ["autonomous_system_number"]),
+        Property(name: "as_organization", path: ["autonomous_system_organization"]),
+    ]
+
+    /// Renders the members of an address.
+    ///
+    /// - Parameters:
+    ///   - place: the database that has the place and its record's offset and one.
+    ///   - asn: the same of the network.
+    ///   - tables: what there is: it decides which properties are null for the person.
+    static func render(
+        place: (GeoIPDatabase, UInt32)?,
+        asn: (GeoIPDatabase, UInt32)?,
+        of tables: GeoIPTables,
+        into store: inout MemberStore
+    ) -> MemberCache.Ranges {
+        var known: [(Property, GeoIPDatabase.Found?)] = []
+        if tables.city != nil || tables.country != nil {
+            for property in Self.place { known.append((property, find(property, in: place))) }
+        }
+        if tables.asn != nil {
+            for property in network { known.append((property, find(property, in: asn))) }
+        }
+        return (
+            render(known, prefix: "$geoip_", withNulls: false, into: &store),
+            render(known, prefix: "$geoip_", withNulls: true, into: &store),
+            render(known, prefix: "$initial_geoip_", withNulls: true, into: &store)
+        )
+    }
+
+    private static func find(_ property: Property, in record: (GeoIPDatabase, UInt32)?) -> GeoIPDatabase.Found? {
+        guard let (database, mark) = record, let found = database.value(property.path, of: Int(mark) - 1) else {
+            return nil
+        }
+        // An empty name says nothing, and a number that JSON cannot have is none.
+        if case .text(let text) = found, text.isEmpty { return nil }
+        if case .double(let number) = found, !number.isFinite { return nil }
+        return found
+    }
+
+    private static func render(
+        _ known: [(Property, GeoIPDatabase.Found?)],
+        prefix: StaticString,
+        withNulls: Bool,
+        into store: inout MemberStore
+    ) -> MemberRange {
+        store.open()
+        for (property, found) in known {
+            let key = Array("\(prefix)\(property.name)".utf8)
+            switch found {
+            case .text(let text): store.put(key, string: text)
+            case .integer(let number): store.put(key, json: Array(String(number).utf8), kind: .number)
+            case .double(let number): store.put(key, json: NumberRendering.json(number), kind: .number)
+            case nil: if withNulls { store.putNull(key) }
+            }
+        }
+        return store.close()
+    }
+}
+
+/// How numbers are written that are not copied from an event.
+enum NumberRendering {
+    /// A finite number as JavaScript writes it where that is JSON: the shortest text that reads back the same, whole ones without a point.
+    static func json(_ number: Double) -> [UInt8] {
+        if number == number.rounded(), abs(number) < 1e15 { return Array(String(Int64(number)).utf8) }
+        return Array(String(number).utf8)
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Synchronization
+public import Tagstream
+
+/// Which files enrichments look things up in.
+public struct EnrichmentFiles: Sendable {
+    /// A lookup table's file.
+    public struct Table: Sendable, Equatable {
+        /// The table's name, for logs.
+        public var name: String
+        /// Where the file is.
+        public var path: String
+        /// How it is written.
+        public var format: LookupTable.Format
+        /// The column or member that is the key.
+        public var key: String
+        /// What the name of every property begins with.
+        public var prefix: String
+
+        /// Makes one.
+        public init(name: String, path: String, format: LookupTable.Format, key: String, prefix: String) {
+            self.name = name
+            self.path = path
+            self.format = format
+            self.key = key
+            self.prefix = prefix
+        }
+    }
+
+    /// A MaxMind DB of cities.
+    public var city: String?
+    /// A MaxMind DB of countries, asked where the cities have nothing.
+    public var country: String?
+    /// A MaxMind DB of networks.
+    public var asn: String?
+    /// uap-core's `regexes.yaml`.
+    public var userAgentRules: String?
+    /// Lookup tables, in the order of the joins.
+    public var tables: [Table] = []
+    /// How many seconds between two looks at the files.
+    public var refreshSeconds = 30
+
+    /// Makes one that names no file.
+    public init() {}
+
+    /// Whether no file is named.
+    public var isEmpty: Bool {
+        city == nil && country == nil && asn == nil && userAgentRules == nil && tables.isEmpty
+    }
+}
+
+/// The files of a deployment's enrichments, loaded: what a ``Snapshot``'s tables are made of.
+public final class EnrichmentSources: Sendable {
+    private let city: EnrichmentFile<GeoIPDatabase>?
+    private let country: EnrichmentFile<GeoIPDatabase>?
+    private let asn: EnrichmentFile<GeoIPDatabase>?
+    private let userAgentRules: EnrichmentFile<UserAgentRules>?
+    private let lookups: [EnrichmentFile<LookupTable>]
+    /// The databases that were put together last: lanes forget what they remember when they see others.
+    private let geoIP = Mutex<GeoIPTables?>(nil)
+
+    /// Makes sources that nobody has looked at yet.
+    public init(_ files: EnrichmentFiles) {
+        func database(_ name: String, _ path: String?, _ kinds: [GeoIPDatabase.Kind]) -> EnrichmentFile<GeoIPDatabase>?
+        {
+            path.map { path in
+                EnrichmentFile(name: name, path: path) { bytes in
+                    let database = try GeoIPDatabase(bytes)
+                    guard kinds.contains(database.kind) else {
+                        throw WrongDatabase(found: database.kind.rawValue, expected: kinds[0].rawValue)
+                    }
+                    return database
+                }
+            }
+        }
+        city = database("geoip.city", files.city, [.city])
+        country = database("geoip.country", files.country, [.country, .city])
+        asn = database("geoip.asn", files.asn, [.asn])
+        userAgentRules = files.userAgentRules.map { path in
+            EnrichmentFile(name: "user_agent.rules", path: path) { try UserAgentRules($0) }
+        }
+        lookups = files.tables.map { table in
+            EnrichmentFile(name: "lookup.\(table.name)", path: table.path) { bytes in
+                try LookupTable.read(bytes, table.format, key: table.key, prefix: table.prefix)
+            }
+        }
+    }
+
+    /// A database of another kind than the setting says.
+    private struct WrongDatabase: Error, CustomStringConvertible {
+        var found: String
+        var expected: String
+        var description: String { "it is a database of kind \(found), expected \(expected)" }
+    }
+
+    /// What is loaded at present.
+    public var tables: EnrichmentTables {
+        var tables = EnrichmentTables()
+        tables.userAgent = userAgentRules?.value
+        tables.lookups = lookups.map(\.value)
+        tables.geoIP = geoIP.withLock { last in
+            let (city, country, asn) = (city?.value, country?.value, asn?.value)
+            let isSame = last?.city === city && last?.country === country && last?.asn === asn
+            if !isSame { last = GeoIPTables(city: city, country: country, asn: asn) }
+            return last
+        }
+        return tables
+    }
+
+    /// Looks once at every file, on this thread: for commands that read them once.
+    ///
+    /// - Returns: a sentence for each that cannot be used.
+    public func load() -> [String] {
+        let now = Int64(Date().timeIntervalSince1970)
+        return watched().compactMap { source in
+            guard case .degraded(let reason, let detail) = source.look(now).after else { return nil }
+            return "\(source.name) is \(reason.rawValue): \(detail)"
+        }
+    }
+
+    /// The files as a watcher takes them.
+    ///
+    /// - Parameter onNew: is called when a file was put into force.
+    public func watched(onNew: @escaping @Sendable () -> Void = {}) -> [EnrichmentWatcher.Watched] {
+        var all: [EnrichmentWatcher.Watched] = []
+        for file in [city, country, asn].compactMap({ $0 }) { all.append(.init(file, onNew: onNew)) }
+        if let userAgentRules { all.append(.init(userAgentRules, onNew: onNew)) }
+        for file in lookups { all.append(.init(file, onNew: onNew)) }
+        return all
+    }
+}
