@@ -1,9 +1,16 @@
 /// Renders what the databases' records say into members.
 enum GeoIPRendering {
-    /// Each property without its prefix, and where records have it.
+    /// A property: its names, made once, and where records have it.
     private struct Property {
-        let name: StaticString
+        let key: [UInt8]
+        let initialKey: [UInt8]
         let path: [StaticString]
+
+        init(name: StaticString, path: [StaticString]) {
+            key = Array("$geoip_\(name)".utf8)
+            initialKey = Array("$initial_geoip_\(name)".utf8)
+            self.path = path
+        }
     }
 
     /// PostHog's properties, in its order; of subdivisions the first three, the largest first.
@@ -53,9 +60,9 @@ enum GeoIPRendering {
             for property in network { known.append((property, find(property, in: asn))) }
         }
         return (
-            render(known, prefix: "$geoip_", withNulls: false, into: &store),
-            render(known, prefix: "$geoip_", withNulls: true, into: &store),
-            render(known, prefix: "$initial_geoip_", withNulls: true, into: &store)
+            render(known, \.key, withNulls: false, into: &store),
+            render(known, \.key, withNulls: true, into: &store),
+            render(known, \.initialKey, withNulls: true, into: &store)
         )
     }
 
@@ -71,13 +78,13 @@ enum GeoIPRendering {
 
     private static func render(
         _ known: [(Property, GeoIPDatabase.Found?)],
-        prefix: StaticString,
+        _ name: KeyPath<Property, [UInt8]>,
         withNulls: Bool,
         into store: inout MemberStore
     ) -> MemberRange {
         store.open()
         for (property, found) in known {
-            let key = Array("\(prefix)\(property.name)".utf8)
+            let key = property[keyPath: name]
             switch found {
             case .text(let text): store.put(key, string: text)
             case .integer(let number): store.put(key, json: Array(String(number).utf8), kind: .number)

@@ -134,11 +134,11 @@ struct MemberStore: ~Copyable {
     /// Puts a string, which must be UTF-8.
     mutating func put(_ key: [UInt8], string: UnsafeRawBufferPointer) {
         openMember(key)
-        text.append([0x5C, 0x22])
+        appendQuote()
         let first = text.count
         let isEscaped = appendEscapedTwice(string)
         let length = text.count - first
-        text.append([0x5C, 0x22])
+        appendQuote()
         closeMember(key, first, length, .string, isEscaped ? .escaped : [])
     }
 
@@ -156,12 +156,21 @@ struct MemberStore: ~Copyable {
     private var openKey: (offset: Int, isEscaped: Bool, length: Int) = (0, false, 0)
 
     private mutating func openMember(_ key: [UInt8]) {
-        if fields.count > firstField { text.append([0x2C]) }
-        text.append([0x5C, 0x22])
+        text.reserve(1)
+        if fields.count > firstField { text.put(0x2C) }
+        appendQuote()
         let first = text.count
         let isEscaped = key.withUnsafeBytes { appendEscapedTwice($0) }
         openKey = (first, isEscaped, text.count - first)
-        text.append([0x5C, 0x22, 0x3A])
+        appendQuote()
+        text.reserve(1)
+        text.put(0x3A)
+    }
+
+    /// Appends a quote of escaped space.
+    private mutating func appendQuote() {
+        text.reserve(2)
+        text.put("\\\"")
     }
 
     private mutating func closeMember(
@@ -177,7 +186,7 @@ struct MemberStore: ~Copyable {
             Field(
                 keyOffset: UInt32(truncatingIfNeeded: openKey.offset - start),
                 keyLength: UInt32(truncatingIfNeeded: openKey.length),
-                keyHash: keyHash(of: key),
+                keyHash: openKey.isEscaped ? keyHash(of: key) : keyHash(text.base + openKey.offset, key.count),
                 value: Value(
                     offset: UInt32(truncatingIfNeeded: first - start),
                     length: UInt32(truncatingIfNeeded: length),
