@@ -50,6 +50,18 @@ public final class Worker: Service {
                 "slot": "\(configuration.slot)",
             ]
         )
+        let budget = configuration.budget
+        logger.info(
+            "memory of each lane",
+            metadata: [
+                "lane.bytes": "\(budget.lane)", "prefetch.bytes": "\(budget.prefetchBytes)",
+                "prefetch.records.per.partition": "\(budget.prefetchRecords)", "fetch.bytes": "\(budget.fetchBytes)",
+                "producer.bytes": "\(budget.producerBytes)", "producer.records": "\(budget.producerRecords)",
+                "transaction.bytes": "\(configuration.lane.transactionBytes)",
+                "batch.bytes": "\(configuration.lane.pollBytes)",
+                "dedup.bytes.per.partition": "\(configuration.lane.duplicateBytes)",
+            ]
+        )
         try await withGracefulShutdownHandler {
             let snapshots = SnapshotBoard(try await firstSnapshot())
             await withTaskGroup(of: Void.self) { group in

@@ -140,6 +140,7 @@ class Deployment:
         self.matches = f"{self.tag}-matches"
         self.dead_letters = f"{self.tag}-dead"
         self.catalogue = f"{self.tag}-catalogue"
+        self.changelog = f"{self.tag}-dedup"
         self.workers: list[RunningWorker] = []
         self.admin = AdminClient({"bootstrap.servers": cluster.address, "log_level": 0})
         self.config = self.write_config("tagstream.json")
@@ -155,6 +156,7 @@ class Deployment:
             "input": {"topics": [self.raw], "from": "earliest"},
             "output": {"tagged": self.tagged, "matches": self.matches, "dead_letters": self.dead_letters},
             "catalogue": {"topic": self.catalogue},
+            "dedup": {"topic": self.changelog},
             # Six seconds are the least that a real broker takes; noida-db's sessions never expire.
             "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
         }

@@ -34,7 +34,8 @@ def test_topics_are_created_once(deployment):
     """The first call creates, the second finds everything there; the catalogue's topic has one partition and is compacted."""
     first = lines(deployment.create_topics("--json"))
     assert {line["topic"]: line["partitions"] for line in first} == {
-        deployment.raw: 3, deployment.tagged: 3, deployment.matches: 3, deployment.dead_letters: 3, deployment.catalogue: 1}
+        deployment.raw: 3, deployment.tagged: 3, deployment.matches: 3, deployment.dead_letters: 3, deployment.changelog: 3,
+        deployment.catalogue: 1}
     assert {line["state"] for line in first} == {"created"}
     for line in first:
         deployment.await_topic(line["topic"], line["partitions"])
@@ -49,7 +50,7 @@ def test_another_number_of_partitions_is_pointed_out(deployment):
     deployment.await_topic(deployment.raw, 3)
     done = deployment.command("topics", "create", "--partitions", 5)
     assert done.returncode == 0
-    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 4
+    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 5
     assert len(deployment.admin.list_topics(timeout=10).topics[deployment.raw].partitions) == 3
 
 

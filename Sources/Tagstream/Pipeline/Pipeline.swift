@@ -7,6 +7,8 @@ public struct Pipeline: ~Copyable {
     public let limits: EventLimits
     /// Whether ignored records are kept as dead letters of reason `ignored` (setting `ignored.keep`).
     public let keepsIgnored: Bool
+    /// Which events are there for the second time (settings `dedup.*`); off unless it was given a window.
+    package var duplicates: DuplicateFilter
 
     private var bench = Workbench()
     private var decoder: EventDecoder
@@ -16,9 +18,14 @@ public struct Pipeline: ~Copyable {
     private var elementsColumn = ElementsColumn()
 
     /// Makes a pipeline with its own memory.
-    public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false) {
+    public init(
+        limits: EventLimits = EventLimits(),
+        keepsIgnored: Bool = false,
+        duplicates: consuming DuplicateFilter = DuplicateFilter()
+    ) {
         self.limits = limits
         self.keepsIgnored = keepsIgnored
+        self.duplicates = duplicates
         decoder = EventDecoder(limits: limits)
         validator = EventValidator(limits: limits)
     }
@@ -55,13 +62,27 @@ public struct Pipeline: ~Copyable {
         case .ignored(let reason):
             ignore(reason, batch, at: index, under: snapshot, into: &out)
         case .valid(var event):
+            if duplicates.isOn, isDuplicate(event, batch.records[index], under: snapshot) {
+                return ignore(.duplicate, batch, at: index, under: snapshot, into: &out)
+            }
             matcher.match(event.decoded.event, on: bench, with: snapshot.teams[event.team].plan, into: &actions)
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
             }
             try encode(event, from: record, at: index, under: snapshot, into: &out)
+            if duplicates.isOn { duplicates.add() }
             out.counts.duplicateKeys &+= decoded.duplicateKeys
         }
+    }
+
+    private mutating func isDuplicate(_ event: ValidEvent, _ record: RawRecord, under snapshot: Snapshot) -> Bool {
+        bench.scratch.removeAll()
+        let key = DuplicateKey(
+            uuid: bench.bytes.base + Int(event.uuid.offset),
+            distinctID: bench.text(ofStringAt: event.decoded.event.distinctID),
+            team: snapshot.teams[event.team].id
+        )
+        return duplicates.isDuplicate(key, in: InputPartition(topic: record.topic, partition: record.partition))
     }
 
     // MARK: The back door

@@ -21,6 +21,8 @@ public enum IgnoredReason: String, Sendable, CaseIterable {
     case clientIngestionWarning = "client_ingestion_warning"
     /// An event that would merge persons, sent with `$process_person_profile: false`.
     case personless = "personless_merge"
+    /// The same uuid of the same person was tagged before, within the window of its partition (settings `dedup.*`).
+    case duplicate
 }
 
 /// An event that the rules of docs/events.md accept, normalised: nothing after this room can refuse it, except for its

@@ -43,6 +43,18 @@ struct Run: AsyncParsableCommand {
 
     @Option(
         help:
+            "What queues and batches may hold, all lanes together: bytes, or a number with k, m or g such as 512m. Default: 512m."
+    )
+    var memory: String?
+
+    @Option(
+        help:
+            "Be a static member of the group with this name, unique to the worker: a restart within the session moves no partitions."
+    )
+    var staticMember: String?
+
+    @Option(
+        help:
             "Where to begin in partitions without a committed offset: earliest or latest. Needed at the first start only."
     )
     var from: String?
@@ -130,8 +142,32 @@ struct Run: AsyncParsableCommand {
             }
             settings.from = reset
         }
+        if let memory {
+            guard let bytes = Self.bytes(memory), MemoryBudget.leastOfLane...1 << 40 ~= bytes else {
+                throw Failure(
+                    .usage,
+                    "--memory is \"\(memory)\", expected bytes from \(MemoryBudget.leastOfLane) on, such as 512m or 2g"
+                )
+            }
+            settings.memory = bytes
+        }
+        if let staticMember {
+            guard !staticMember.isEmpty else { throw Failure(.usage, "--static-member is empty, expected a name") }
+            settings.instanceID = staticMember
+        }
         settings.lane.exitsAtEnd = exitAtEnd
         return settings
+    }
+}
+
+extension Run {
+    /// Reads a number of bytes: `536870912`, `524288k`, `512m`, `2g`; each letter stands for 1024 times the one before.
+    static func bytes(_ text: String) -> Int? {
+        let factors: [Character: Int] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        let factor = text.last.flatMap { factors[Character($0.lowercased())] }
+        guard let number = Int(factor == nil ? text : String(text.dropLast())), number >= 0 else { return nil }
+        let (bytes, isTooMany) = number.multipliedReportingOverflow(by: factor ?? 1)
+        return isTooMany ? nil : bytes
     }
 }
 
