@@ -7,13 +7,14 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | redos …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | compile | redos | duplicates …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
           compile    compiling and changing a plan, and its memory
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
+          duplicates looking for uuids in a full window, and its memory
           repeat     one variant again and again, to count its instructions
         """
 
@@ -28,7 +29,7 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        for name in arguments.isEmpty ? ["whole", "match", "compile", "redos"] : arguments {
+        for name in arguments.isEmpty ? ["whole", "match", "compile", "redos", "duplicates"] : arguments {
             switch name {
             case "whole": try wholeWay(directory)
             case "match": try matchOnly(directory)
@@ -37,8 +38,9 @@ struct Main {
                 for isPublished in [true, false] {
                     try Redos("\(directory)/redos.jsonl", isPublished: isPublished, rounds: 9).report()
                 }
+            case "duplicates": Duplicates.report(rounds: 15)
             default:
-                print("benchmark \"\(name)\", expected whole, match, compile, redos or repeat\n\(usage)")
+                print("benchmark \"\(name)\", expected whole, match, compile, redos, duplicates or repeat\n\(usage)")
                 exit(2)
             }
         }

@@ -217,6 +217,8 @@ public struct Consumer: ~Copyable {
                 batch.noteEnd(message)
                 continue
             }
+            // Only says that there is one: a static member whose name somebody else has taken meets it here.
+            if code == RD_KAFKA_RESP_ERR__FATAL { throw KafkaError(fatalOf: client.handle, "read") }
             let topic = message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) }
             let reason = String(cString: rd_kafka_message_errstr(message))
             let place = topic.map { " \($0)[\(message.pointee.partition)]" } ?? ""

@@ -20,7 +20,17 @@ public final class Worker: Service {
     public init(_ configuration: WorkerConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        boards = (0..<configuration.lanes).map { _ in StatisticsBoard() }
+        boards = (0..<configuration.lanes).map { lane in
+            StatisticsBoard { statistics in
+                logger.info(
+                    "assignment changed",
+                    metadata: [
+                        "lane": "\(lane)", "partitions": "\(statistics.partitions)",
+                        "rebalances": "\(statistics.rebalances)",
+                    ]
+                )
+            }
+        }
     }
 
     /// What all lanes have done so far.

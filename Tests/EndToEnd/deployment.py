@@ -236,7 +236,7 @@ class Deployment:
         return Producer({"bootstrap.servers": self.cluster.address, "enable.idempotence": True, "linger.ms": 2,
                          "message.max.bytes": 8_000_000, "log_level": 0} | more)
 
-    def feed(self, records, producer: Producer | None = None, topic: str | None = None) -> None:
+    def feed(self, records, producer: Producer | None = None, topic: str | None = None, seconds: float = 60) -> None:
         """Writes records to the input, spread over its partitions in turn, and waits until all of them are there.
 
         Each record learns its `partition` and `offset`.
@@ -260,7 +260,7 @@ class Deployment:
                              headers=record.headers, on_delivery=report(record),
                              **({"timestamp": record.timestamp} if record.timestamp else {}))
             producer.poll(0)
-        left = producer.flush(60)
+        left = producer.flush(seconds)
         assert not failures and left == 0, f"the input could not be written: {failures[:3]}, {left} left"
 
     def ends(self, topic: str) -> dict[int, int]:

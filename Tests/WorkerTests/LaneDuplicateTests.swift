@@ -96,9 +96,10 @@ private func play(
         script.appliesRefusedCommits = wasApplied
         let (_, error, statistics) = play(script)
         #expect(error == nil)
-        #expect(statistics.committed.tagged == (wasApplied ? 1 : 2))
+        // Behind the third record there are events without uuids.
+        #expect(statistics.committed.tagged == 2)
         #expect(statistics.committed.ignored == 1)
-        #expect(script.metadata == [0: "epoch=1;uuids=\(wasApplied ? 3 : 2)"])
+        #expect(script.metadata == [0: "epoch=1;uuids=\(wasApplied ? 4 : 2)"])
     }
 
     @Test func `does not remember a row that was refused for its size`() {

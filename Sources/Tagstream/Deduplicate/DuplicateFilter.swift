@@ -45,12 +45,20 @@ public struct DuplicateFilter: ~Copyable {
     /// Whether an event was tagged before, within the window of its partition.
     ///
     /// ``add()`` remembers the one that was asked for last. A partition without a window has no duplicates.
+    ///
+    /// - Parameter uuid: 36 characters that are a uuid in lower case.
     @inline(__always)
-    mutating func isDuplicate(_ key: DuplicateKey, in partition: InputPartition) -> Bool {
+    package mutating func isDuplicate(
+        uuid: UnsafeRawPointer,
+        distinctID: UnsafeRawBufferPointer,
+        team: Int64,
+        in partition: InputPartition
+    ) -> Bool {
         guard let window = index(of: partition) else {
             asked = nil
             return false
         }
+        let key = DuplicateKey(uuid: uuid, distinctID: distinctID, team: team)
         if windows[window].contains(key) { return true }
         asked = (window, key)
         return false
@@ -58,7 +66,7 @@ public struct DuplicateFilter: ~Copyable {
 
     /// Remembers the key that was asked for last and was new: its event has been tagged.
     @inline(__always)
-    mutating func add() {
+    package mutating func add() {
         guard let asked else { return }
         windows[asked.window].add(asked.key)
         self.asked = nil

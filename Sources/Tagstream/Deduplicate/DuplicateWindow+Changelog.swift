@@ -8,13 +8,15 @@
 extension DuplicateWindow {
     /// How many keys one record of the changelog holds.
     static let granule: Int64 = 64
-    /// Bytes before the keys: version, size of a key, how many keys, how many granules there are, the first key's number.
+    /// Bytes before the keys: version, size of a key, how many keys, the window's size, the first key's number.
     static let headerBytes = 16
     /// The version of the format.
     static let version: UInt8 = 1
 
     /// How many granules the changelog has for a window of this size.
-    var granules: Int { (size + Int(Self.granule) - 1) / Int(Self.granule) + 1 }
+    var granules: Int { Self.granules(of: size) }
+
+    private static func granules(of size: Int) -> Int { (size + Int(granule) - 1) / Int(granule) + 1 }
 
     /// Calls `body` with every record that the open transaction has to write, in the order in which they have to be written.
     ///
@@ -22,8 +24,8 @@ extension DuplicateWindow {
     func forEachChange<Failure: Error>(
         _ body: (Int, UnsafeRawBufferPointer?) throws(Failure) -> Void
     ) throws(Failure) {
-        if let most = loggedGranules?.most, unlogged != .max, most > granules {
-            for number in granules..<most { try body(number, nil) }
+        if let most = loggedSizes?.most, unlogged != .max, most > size {
+            for number in granules..<Self.granules(of: most) { try body(number, nil) }
         }
         let from = max(first, min(settled, unlogged))
         guard next > settled || unlogged != .max, next > from else { return }
@@ -37,7 +39,7 @@ extension DuplicateWindow {
                 base.storeBytes(of: Self.version, as: UInt8.self)
                 base.storeBytes(of: UInt8(DuplicateKey.size), toByteOffset: 1, as: UInt8.self)
                 base.storeBytes(of: UInt16(numbers.count).littleEndian, toByteOffset: 2, as: UInt16.self)
-                base.storeBytes(of: UInt32(granules).littleEndian, toByteOffset: 4, as: UInt32.self)
+                base.storeBytes(of: UInt32(self.size).littleEndian, toByteOffset: 4, as: UInt32.self)
                 base.storeBytes(of: numbers.lowerBound.littleEndian, toByteOffset: 8, as: Int64.self)
                 copy(numbers, to: base + Self.headerBytes)
                 let bytes = UnsafeRawBufferPointer(
@@ -70,13 +72,18 @@ extension DuplicateWindow {
             )
         }
         let count = Int(UInt16(littleEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
-        let logged = Int(UInt32(littleEndian: base.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+        let window = Int(UInt32(littleEndian: base.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
         let lowest = Int64(littleEndian: base.loadUnaligned(fromByteOffset: 8, as: Int64.self))
-        guard value.count == Self.headerBytes + count * size, lowest >= 0, lowest < Int64.max - Int64(count) else {
+        guard value.count == Self.headerBytes + count * size, lowest >= 0, lowest < Int64.max - Int64(count),
+            window <= DuplicateFilter.largest
+        else {
             throw ChangelogProblem(
-                "it has \(value.count) bytes, expected \(Self.headerBytes + count * size) for \(count) keys from \(lowest) on"
+                "it has \(value.count) bytes, expected \(Self.headerBytes + count * size) for \(count) keys from \(lowest) on "
+                    + "of a window of \(window)"
             )
         }
+        // Also of a record that says nothing new: the last one tells how all of the window was written.
+        loggedSizes = (window, max(window, loggedSizes?.most ?? 0))
         let end = lowest + Int64(count)
         // An older version of a granule that has been written again, or one of an earlier lap.
         guard end > next else { return }
@@ -85,13 +92,12 @@ extension DuplicateWindow {
         for number in next..<end {
             add(DuplicateKey(at: base + Self.headerBytes + Int(number - lowest) * size))
         }
-        loggedGranules = (logged, max(logged, loggedGranules?.most ?? 0))
         commit()
     }
 
     /// Everything has been restored: what was written for a window of another size is to be written again.
     func finishRestoring() {
-        guard let last = loggedGranules?.last, last != granules else { return }
+        guard let last = loggedSizes?.last, last != size else { return }
         unlogged = first
     }
 }

@@ -33,8 +33,8 @@ final class DuplicateWindow {
     private(set) var oldest: Int64 = 0
     /// What the changelog does not have yet begins here, where that is before ``settled``: after the window's size was changed.
     var unlogged: Int64 = .max
-    /// How many granules the changelog's ring had when it was written last, and at most; nil when nothing was restored.
-    var loggedGranules: (last: Int, most: Int)?
+    /// The sizes of the windows that the changelog was written for: the last one, and the largest; nil when nothing was restored.
+    var loggedSizes: (last: Int, most: Int)?
 
     /// Mixed into the table's hashes and only there: whoever chooses uuids cannot know where they collide.
     private let seed: UInt64

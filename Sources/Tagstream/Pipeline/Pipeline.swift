@@ -77,12 +77,12 @@ public struct Pipeline: ~Copyable {
 
     private mutating func isDuplicate(_ event: ValidEvent, _ record: RawRecord, under snapshot: Snapshot) -> Bool {
         bench.scratch.removeAll()
-        let key = DuplicateKey(
+        return duplicates.isDuplicate(
             uuid: bench.bytes.base + Int(event.uuid.offset),
             distinctID: bench.text(ofStringAt: event.decoded.event.distinctID),
-            team: snapshot.teams[event.team].id
+            team: snapshot.teams[event.team].id,
+            in: InputPartition(topic: record.topic, partition: record.partition)
         )
-        return duplicates.isDuplicate(key, in: InputPartition(topic: record.topic, partition: record.partition))
     }
 
     // MARK: The back door

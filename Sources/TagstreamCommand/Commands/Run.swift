@@ -20,7 +20,7 @@ struct Run: AsyncParsableCommand {
               tagstream run --brokers localhost:9092 --catalogue Examples/actions.yaml --input my_events --exit-at-end
 
             Exit codes: 0 stopped or at the end; 1 the catalogue file has actions that cannot be evaluated; 2 wrong use; 3 Kafka \
-            cannot be used; 4 another worker has taken this slot.
+            cannot be used; 4 another worker has taken this slot, or this static member's name.
             """
     )
 
@@ -106,6 +106,12 @@ struct Run: AsyncParsableCommand {
     static func failure(of error: any Error, brokers: String) -> any Error {
         switch error {
         case let failure as LaneFailure: Failure(failure.isFenced ? .fenced : .kafka, failure.description)
+        case let error as KafkaError where error.isNameTaken:
+            Failure(
+                .fenced,
+                "\(error.description). Hint: another worker has joined the group under this one's name: --static-member, or "
+                    + "input.static_member, has to be another for each worker"
+            )
         case let error as KafkaError where error.isOffsetLost:
             Failure(
                 .kafka,
