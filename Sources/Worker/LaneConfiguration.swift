@@ -31,8 +31,10 @@ public struct LaneConfiguration: Sendable {
 
     /// For how many events of its partition a uuid is remembered; 0 looks for no duplicates.
     public var duplicateWindow = 0
-    /// Mixed into the tables of uuids, so that who sends them cannot know where they collide; no result depends on it.
-    public var duplicateSeed = UInt64.random(in: 0 ... .max)
+    /// Mixed into the tables of uuids, so that who sends them cannot know where they collide; nil for a random one.
+    ///
+    /// No result depends on it.
+    public var duplicateSeed: UInt64?
 
     /// The documented defaults.
     public init() {}
@@ -47,7 +49,11 @@ public struct LaneConfiguration: Sendable {
         Pipeline(
             limits: limits,
             keepsIgnored: keepsIgnored,
-            duplicates: DuplicateFilter(size: duplicateWindow, headroom: transactionRecords, seed: duplicateSeed)
+            duplicates: DuplicateFilter(
+                size: duplicateWindow,
+                headroom: transactionRecords,
+                seed: duplicateSeed ?? .random(in: 0 ... .max)
+            )
         )
     }
 }

@@ -13,7 +13,7 @@ import Testing
     private static let input: Int32 = 1
     private static let output: Int32 = 2
     private static let records = 2400
-    private static let value = SampleValue.lasting(
+    private nonisolated(unsafe) static let value = SampleValue.lasting(
         #"{"token":"t","event":"seen","distinct_id":"d","properties":{"text":""#
             + String(repeating: "x", count: 4000) + #""}}"#
     )

@@ -82,7 +82,9 @@ extension DuplicateWindow {
                     + "of a window of \(window)"
             )
         }
-        // Also of a record that says nothing new: the last one tells how all of the window was written.
+        // A window of another size begins with all of it, under new keys: what is left of the former one stands before it, but may
+        // have higher numbers.
+        if let last = loggedSizes?.last, last != window { restart(at: lowest) }
         loggedSizes = (window, max(window, loggedSizes?.most ?? 0))
         let end = lowest + Int64(count)
         // An older version of a granule that has been written again, or one of an earlier lap.

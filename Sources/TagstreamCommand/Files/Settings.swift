@@ -95,7 +95,7 @@ struct Settings {
         Key(
             name: "transaction.max_bytes",
             meaning:
-                "bytes, 16777216 or what memory_bytes is good for, 1024…1073741824: input and output after which a "
+                "bytes, an eighth of a lane's memory_bytes and at most 16777216, 1024…1073741824: input and output after which a "
                 + "transaction is committed"
         ) {
             $0.transactionBytes = try whole($1, 1024...1_073_741_824)
