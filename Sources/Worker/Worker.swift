@@ -69,7 +69,7 @@ public final class Worker: Service {
                 "producer.bytes": "\(budget.producerBytes)", "producer.records": "\(budget.producerRecords)",
                 "transaction.bytes": "\(configuration.lane.transactionBytes)",
                 "batch.bytes": "\(configuration.lane.pollBytes)",
-                "dedup.bytes.per.partition": "\(configuration.lane.duplicateBytes)",
+                "uuids.bytes.per.partition": "\(configuration.lane.duplicateBytes)",
             ]
         )
         try await withGracefulShutdownHandler {
