@@ -8,7 +8,7 @@ final class Duplicates {
     private static let events = 10_000
     /// Uuids as text, twice as many as the largest window remembers, so that each is new when it comes round again.
     private static let pool = 2_100_000
-    private static let texts: UnsafeMutableRawPointer = {
+    nonisolated(unsafe) private static let texts: UnsafeMutableRawPointer = {
         let texts = UnsafeMutableRawPointer.allocate(byteCount: pool * 36 + 64, alignment: 8)
         let digits = Array("0123456789abcdef".utf8)
         var state: UInt64 = 1
