@@ -56,6 +56,13 @@ bench: ## prepare inputs, build and run the benchmarks (ARGS="match")
 	Benchmarks/prepare .build-bench/inputs
 	TAGSTREAM_BENCHMARKS=1 swift run -c release --scratch-path .build-bench TagstreamBenchmarks .build-bench/inputs $(ARGS)
 
+# How long `make soak` runs; the broker stands still for a fifth of it.
+MINUTES ?= 10
+
+.PHONY: soak
+soak: setup build ## a worker under load, with a broker that stands still: memory stays flat (MINUTES=10)
+	TAGSTREAM_TEST_SOAK_MINUTES=$(MINUTES) .venv/bin/python -m pytest Tests/EndToEnd/test_soak.py -s
+
 .PHONY: lint
 lint: setup ## check the format of Swift files and the shell scripts
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)

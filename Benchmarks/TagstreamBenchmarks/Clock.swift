@@ -14,10 +14,14 @@ struct Variant {
     var operations: Int
     var run: () -> Void
 
-    init(name: String, _ inputs: Inputs, _ run: @escaping () -> Void) {
+    init(name: String, operations: Int, _ run: @escaping () -> Void) {
         self.name = name
-        operations = inputs.lines.count
+        self.operations = operations
         self.run = run
+    }
+
+    init(name: String, _ inputs: Inputs, _ run: @escaping () -> Void) {
+        self.init(name: name, operations: inputs.lines.count, run)
     }
 }
 

@@ -7,7 +7,7 @@ import Tagstream
 @main
 struct Main {
     static let usage = """
-        usage: TagstreamBenchmarks DIRECTORY [whole | match | schema | compile | enrich | redos | sources …]
+        usage: TagstreamBenchmarks DIRECTORY [whole | match | schema | compile | enrich | redos | sources | duplicates …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit|link ACTIONS TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
@@ -17,6 +17,7 @@ struct Main {
           enrich     every enrichment above the bare way; needs Debian's uap-core
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
           sources    look-ups of enrichment: GeoIP, user agents, a table
+          duplicates looking for uuids in a full window, and its memory
           repeat     one variant again and again, to count its instructions
         """
 
@@ -31,7 +32,7 @@ struct Main {
             try repeatOnly(arguments[1], actions: arguments[2], times: Int(arguments[3]) ?? 1, directory)
             return
         }
-        let all = ["whole", "match", "schema", "compile", "enrich", "redos", "sources"]
+        let all = ["whole", "match", "schema", "compile", "enrich", "redos", "sources", "duplicates"]
         for name in arguments.isEmpty ? all : arguments {
             switch name {
             case "whole": try wholeWay(directory)
@@ -46,6 +47,7 @@ struct Main {
             case "sources":
                 var benchmark = SourceBenchmark()
                 try benchmark.report(rounds: 9)
+            case "duplicates": Duplicates.report(rounds: 15)
             default:
                 print("benchmark \"\(name)\", expected \(all.joined(separator: ", ")) or repeat\n\(usage)")
                 exit(2)

@@ -32,6 +32,8 @@ public struct Consumer: ~Copyable {
         public var reset: Reset?
         /// The most bytes that may wait in the consumer's queue.
         public var queueBytes: Int
+        /// Up to how many records of each partition are fetched ahead.
+        public var queueRecords: Int
         /// The `group.instance.id` of a static member, or nil.
         public var instanceID: String?
 
@@ -41,10 +43,17 @@ public struct Consumer: ~Copyable {
         }
 
         /// Makes options.
-        public init(group: String, reset: Reset? = nil, queueBytes: Int = 64 << 20, instanceID: String? = nil) {
+        public init(
+            group: String,
+            reset: Reset? = nil,
+            queueBytes: Int = 64 << 20,
+            queueRecords: Int = 100_000,
+            instanceID: String? = nil
+        ) {
             self.group = group
             self.reset = reset
             self.queueBytes = queueBytes
+            self.queueRecords = queueRecords
             self.instanceID = instanceID
         }
     }
@@ -64,7 +73,9 @@ public struct Consumer: ~Copyable {
         let raw = try RawConfiguration()
         // What is worth a factor of two (docs/performance.md), overridable by the properties that follow.
         try raw.set("socket.nagle.disable", "true")
-        try raw.set("queued.min.messages", "100000")
+        try raw.set("queued.min.messages", String(max(1, options.queueRecords)))
+        // What is on its way comes on top; one record that is larger comes all the same.
+        try raw.set("fetch.max.bytes", String(max(1 << 20, min(50 << 20, options.queueBytes / 4))))
         // 2.0.2 puts the next fetch off by up to a second once a threshold is met, so the budget must hold about that much work.
         try raw.set("queued.max.messages.kbytes", String(max(1024, options.queueBytes >> 10)))
         try raw.set("session.timeout.ms", "45000")
@@ -206,6 +217,8 @@ public struct Consumer: ~Copyable {
                 batch.noteEnd(message)
                 continue
             }
+            // Only says that there is one: a static member whose name somebody else has taken meets it here.
+            if code == RD_KAFKA_RESP_ERR__FATAL { throw KafkaError(fatalOf: client.handle, "read") }
             let topic = message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) }
             let reason = String(cString: rd_kafka_message_errstr(message))
             let place = topic.map { " \($0)[\(message.pointee.partition)]" } ?? ""
@@ -363,29 +376,4 @@ extension Client {
         }
         throw KafkaError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "find the topic \"\(topic)\"")
     }
-}
-
-/// Properties that only a producer has: passing them to a consumer makes librdkafka complain.
-enum ProducerOnly {
-    static let names: Set<String> = [
-        "linger.ms", "queue.buffering.max.ms", "batch.size", "batch.num.messages", "compression.codec",
-        "compression.type",
-        "compression.level", "message.timeout.ms", "delivery.timeout.ms", "request.timeout.ms",
-        "queue.buffering.max.messages",
-        "queue.buffering.max.kbytes", "message.send.max.retries", "retries", "retry.backoff.ms", "partitioner",
-        "msg_order_cmp",
-        "sticky.partitioning.linger.ms", "transaction.timeout.ms", "retry.backoff.max.ms",
-    ]
-}
-
-/// Properties that only a consumer has.
-enum ConsumerOnly {
-    static let names: Set<String> = [
-        "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "partition.assignment.strategy",
-        "fetch.min.bytes", "fetch.max.bytes", "fetch.wait.max.ms", "fetch.message.max.bytes",
-        "max.partition.fetch.bytes",
-        "fetch.error.backoff.ms", "fetch.queue.backoff.ms", "queued.min.messages", "queued.max.messages.kbytes",
-        "check.crcs",
-        "group.protocol.type", "coordinator.query.interval.ms", "group.protocol", "group.remote.assignor",
-    ]
 }

@@ -77,4 +77,15 @@ public final class EmbeddedCluster: @unchecked Sendable {
     public func setRoundTripTime(_ milliseconds: Int32, broker: Int32 = 1) {
         rd_kafka_mock_broker_set_rtt(cluster, broker, milliseconds)
     }
+
+    /// Makes a broker the leader of a partition.
+    public func setLeader(_ broker: Int32, of partition: TopicPartition) {
+        rd_kafka_mock_partition_set_leader(cluster, partition.topic, partition.partition, broker)
+    }
+
+    /// Makes a broker the coordinator of a consumer group, or of a transactional id.
+    public func setCoordinator(_ broker: Int32, ofGroup group: String? = nil, ofTransactionalID id: String? = nil) {
+        if let group { rd_kafka_mock_coordinator_set(cluster, "group", group, broker) }
+        if let id { rd_kafka_mock_coordinator_set(cluster, "transaction", id, broker) }
+    }
 }

@@ -85,6 +85,19 @@ extension KafkaError {
         isFatal = code == RD_KAFKA_RESP_ERR__FATAL
     }
 
+    /// The error because of which a client cannot go on, of which its calls only say that there is one.
+    init(fatalOf client: OpaquePointer, _ operation: String) {
+        var message = [CChar](repeating: 0, count: 512)
+        let code = rd_kafka_fatal_error(client, &message, message.count)
+        let reason = message.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
+        self.init(code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__FATAL : code, operation, reason: reason)
+        isRetriable = false
+        isFatal = true
+    }
+
+    /// Whether another member of the group has taken this one's name.
+    public var isNameTaken: Bool { code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID.rawValue }
+
     /// An error as librdkafka would report it, made without it: for tests of whoever has to meet one.
     ///
     /// - Parameter flag: what librdkafka would say of it; nil for none of its three flags.

@@ -27,12 +27,20 @@ public struct TransactionalProducer: ~Copyable {
         public var transactionTimeout: Int
         /// The most bytes that may wait for delivery.
         public var queueBytes: Int
+        /// The most records that may wait for delivery.
+        public var queueRecords: Int
 
         /// Makes options.
-        public init(transactionalID: String, transactionTimeout: Int = 15_000, queueBytes: Int = 64 << 20) {
+        public init(
+            transactionalID: String,
+            transactionTimeout: Int = 15_000,
+            queueBytes: Int = 64 << 20,
+            queueRecords: Int = 1_000_000
+        ) {
             self.transactionalID = transactionalID
             self.transactionTimeout = transactionTimeout
             self.queueBytes = queueBytes
+            self.queueRecords = queueRecords
         }
     }
 
@@ -58,7 +66,7 @@ public struct TransactionalProducer: ~Copyable {
         // The first request after a commit meets CONCURRENT_TRANSACTIONS; with the default of 100 ms commits cluster at that.
         try raw.set("retry.backoff.ms", "5")
         try raw.set("linger.ms", "5")
-        try raw.set("queue.buffering.max.messages", "1000000")
+        try raw.set("queue.buffering.max.messages", String(max(1, options.queueRecords)))
         try raw.set("queue.buffering.max.kbytes", String(max(1024, options.queueBytes >> 10)))
         try raw.set("transaction.timeout.ms", String(options.transactionTimeout))
         for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key })

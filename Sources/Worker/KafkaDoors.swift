@@ -21,6 +21,8 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         public var deadLetters: String
         /// The topic of warnings.
         public var warnings: String
+        /// The changelog of uuids; nil where duplicates are not looked for.
+        public var changelog: String?
         /// Milliseconds that a call to the cluster is repeated for before its outcome counts as unknown.
         public var patience: Int64 = 60_000
         /// The same once the worker is to stop, counted from then: a broker that is gone must not keep a pod from ending.
@@ -77,6 +79,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     private var topics: [(identity: OpaquePointer, index: Int32)] = []
     private var headers: [TransactionalProducer.Header] = []
     private var hasProduced = false
+    private var changelog: Output?
+    private var changelogKey = ByteArena(capacity: 256)
+    private var changelogReader: Owned<ChangelogReader>?
 
     /// Makes doors that ``open()`` opens.
     ///
@@ -114,14 +119,18 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         try patience.repeating { () throws(KafkaError) in try producer!.value.initTransactions(timeout: 5000) }
         outputs = []
         for destination in Destination.allCases {
-            let name = configuration.topic(of: destination)
-            var partitions: Int32 = 0
-            try patience.repeating { () throws(KafkaError) in
-                partitions = try producer!.value.partitionCount(of: name, timeout: 5000)
-            }
-            outputs.append(Output(topic: try producer!.value.topic(name), partitions: partitions))
+            outputs.append(try output(configuration.topic(of: destination), patience))
         }
+        if let name = configuration.changelog { changelog = try output(name, patience) }
         hasProduced = false
+    }
+
+    private mutating func output(_ name: String, _ patience: Patience) throws(KafkaError) -> Output {
+        var partitions: Int32 = 0
+        try patience.repeating { () throws(KafkaError) in
+            partitions = try producer!.value.partitionCount(of: name, timeout: 5000)
+        }
+        return Output(topic: try producer!.value.topic(name), partitions: partitions)
     }
 
     /// Leaves the group and closes both clients.
@@ -239,32 +248,45 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
                 let name = (out.arena.base + Int(header.name.offset)).assumingMemoryBound(to: CChar.self)
                 headers.append(TransactionalProducer.Header(name: name, value: out.bytes(header.value)))
             }
-            let key = out.bytes(record.key)
-            let value = out.bytes(record.value)
-            let deadline = now() + configuration.patience
-            while true {
-                do throws(KafkaError) {
-                    try producer!.value.produce(
-                        to: output.topic,
-                        partition: partition,
-                        key: key,
-                        value: value,
-                        headers: headers,
-                        label: firstLabel + Int(record.input)
-                    )
-                    break
-                } catch {
-                    if error.isTooLarge {
-                        refused = FailedDelivery(label: firstLabel + Int(record.input), error: error)
-                    }
-                    guard error.isQueueFull, now() < deadline, !stop.isOver() else { throw error }
-                    // Backpressure: nothing more is read until the broker has taken what waits.
-                    producer!.value.poll(timeout: 100)
-                }
-            }
-            hasProduced = true
+            try hand(
+                out.bytes(record.key),
+                out.bytes(record.value),
+                to: output.topic,
+                partition,
+                label: firstLabel + Int(record.input)
+            )
         }
         producer!.value.poll(timeout: 0)
+    }
+
+    /// Hands one record over, with ``headers``.
+    private mutating func hand(
+        _ key: UnsafeRawBufferPointer?,
+        _ value: UnsafeRawBufferPointer?,
+        to topic: TransactionalProducer.Topic,
+        _ partition: Int32,
+        label: Int
+    ) throws(KafkaError) {
+        let deadline = now() + configuration.patience
+        while true {
+            do throws(KafkaError) {
+                try producer!.value.produce(
+                    to: topic,
+                    partition: partition,
+                    key: key,
+                    value: value,
+                    headers: headers,
+                    label: label
+                )
+                break
+            } catch {
+                if error.isTooLarge { refused = FailedDelivery(label: label, error: error) }
+                guard error.isQueueFull, now() < deadline, !stop.isOver() else { throw error }
+                // Backpressure: nothing more is read until the broker has taken what waits.
+                producer!.value.poll(timeout: 100)
+            }
+        }
+        hasProduced = true
     }
 
     /// A record that the client itself refused for its size, before it was ever sent.
@@ -297,6 +319,46 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         try patience.repeating { () throws(KafkaError) in try producer!.value.abort(timeout: 5000) }
     }
 
+    // MARK: The changelog of uuids
+
+    /// Hands a granule over; its label names no input record.
+    public mutating func remember(
+        _ granule: Int,
+        of partition: TopicPartition,
+        _ value: UnsafeRawBufferPointer?
+    ) throws(KafkaError) {
+        guard let changelog else { return }
+        headers.removeAll(keepingCapacity: true)
+        changelogKey.removeAll()
+        changelogKey.append(Array(ChangelogKey.text(configuration.consumer.group, partition, granule).utf8))
+        let key = changelogKey.bytes(0, changelogKey.count)
+        try hand(key, value, to: changelog.topic, partition.partition % changelog.partitions, label: -1)
+    }
+
+    /// Reads with a consumer of its own, which lives until ``closeChangelog()``.
+    public mutating func readChangelog(
+        of partitions: [TopicPartition],
+        _ take: (TopicPartition, UnsafeRawBufferPointer) -> Void
+    ) throws -> Bool {
+        guard let topic = configuration.changelog else { return true }
+        if changelogReader == nil {
+            changelogReader = Owned(
+                try ChangelogReader(
+                    configuration.client,
+                    topic: topic,
+                    group: configuration.consumer.group,
+                    of: partitions,
+                    queueBytes: configuration.consumer.queueBytes,
+                    notices: notices
+                )
+            )
+        }
+        return try changelogReader!.value.read(take)
+    }
+
+    /// Closes that consumer.
+    public mutating func closeChangelog() { changelogReader = nil }
+
     /// Makes a new producer with the same transactional id, then asks the group's coordinator.
     public mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
         refused = nil
@@ -307,35 +369,6 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0?.offset }
         }
         return committed
-    }
-}
-
-/// A box for a value that cannot be copied, so that it can be absent and replaced: force-unwrapping an optional of such a value
-/// consumes it (Swift 6.3).
-private final class Owned<Value: ~Copyable> {
-    var value: Value
-    init(_ value: consuming Value) { self.value = value }
-}
-
-/// How long a worker that is to stop still waits for the cluster: one budget for all calls that follow.
-private final class StopBudget {
-    private let milliseconds: Int64
-    private let now: () -> Int64
-    private let shouldStop: () -> Bool
-    private var end: Int64?
-
-    init(milliseconds: Int64, now: @escaping () -> Int64, shouldStop: @escaping () -> Bool) {
-        self.milliseconds = milliseconds
-        self.now = now
-        self.shouldStop = shouldStop
-    }
-
-    /// Whether the worker is to stop and has waited long enough.
-    func isOver() -> Bool {
-        guard shouldStop() else { return false }
-        let end = end ?? now() + milliseconds
-        self.end = end
-        return now() >= end
     }
 }
 

@@ -1,5 +1,5 @@
 import Kafka
-public import Tagstream
+import Tagstream
 
 /// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
 ///
@@ -7,39 +7,7 @@ public import Tagstream
 /// ``OffsetLedger``; here are the effects, in the order in which they happen.
 public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// What a lane needs to know.
-    public struct Configuration: Sendable {
-        /// When to close a transaction: records, bytes, milliseconds.
-        public var transactionRecords = 10_000
-        /// Bytes of input and output after which a transaction is closed.
-        public var transactionBytes = 16 << 20
-        /// Milliseconds after which a transaction is closed.
-        public var transactionMilliseconds: Int64 = 250
-        /// Records of one poll.
-        public var pollRecords = 1000
-        /// Bytes of one poll.
-        public var pollBytes = 8 << 20
-        /// Milliseconds a poll waits when nothing is there.
-        public var idleMilliseconds: Int64 = 100
-        /// What an event may contain.
-        public var limits = EventLimits()
-        /// Whether ignored records are kept among the dead letters.
-        public var keepsIgnored = false
-        /// Tokens whose records are ignored.
-        public var droppedTokens: [String] = []
-        /// Whether to stop once every assigned partition has been read to its end.
-        public var exitsAtEnd = false
-        /// Whether to count matches by action, for a live view.
-        public var countsByAction = false
-        /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
-        public var epochPatience: Int64 = 30_000
-        /// Bytes of output that there is room for from the start; it grows to what a poll comes to.
-        public var outputBytes = 4 << 20
-        /// How many transactions in a row may fail before the lane gives up with the last one's error.
-        public var attempts = 100
-
-        /// The documented defaults.
-        public init() {}
-    }
+    public typealias Configuration = LaneConfiguration
 
     private let configuration: Configuration
     private let snapshots: SnapshotBoard
@@ -241,10 +209,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             try self.failed(failed.error)
             return
         }
-        let epoch = "epoch=\(snapshot.epoch)"
-        let offsets = ledger.offsets.mapValues { CommittedOffset($0, metadata: epoch) }
+        let offsets = ledger.offsets.map { ($0, CommittedOffset($1, metadata: note(beside: $0))) }
         do throws(KafkaError) {
-            try doors.commit(offsets)
+            try WindowChanges.write(pipeline.duplicates, of: batch, to: &doors)
+            try doors.commit(Dictionary(uniqueKeysWithValues: offsets))
         } catch {
             try failed(error)
             return
@@ -253,6 +221,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             tooLarge = tooLarge.filter { $0.partition != partition || $0.offset >= next }
         }
         ledger.committed()
+        pipeline.duplicates.commit()
         failures = 0
         statistics.committed.add(pending)
         statistics.matchesByAction.merge(pendingByAction, uniquingKeysWith: +)
@@ -287,7 +256,16 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private mutating func recover() throws {
         let committed = try recovered(ledger.assigned)
         statistics.recoveries += 1
+        // All of a transaction is there or nothing: where its offsets are committed, its uuids are in the changelog.
+        for (partition, next) in ledger.offsets where committed[partition] ?? 0 >= next {
+            pipeline.duplicates.commit(batch.input(partition))
+        }
         try rewind(ledger.recovered(committed: committed))
+    }
+
+    /// What a partition's next owner has to know.
+    private mutating func note(beside partition: TopicPartition) -> String {
+        OffsetNote(epoch: snapshot.epoch, uuids: pipeline.duplicates.next(of: batch.input(partition))).text
     }
 
     private mutating func recovered(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
@@ -308,6 +286,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
 
     private mutating func forgetTransaction() {
         transaction.ended()
+        pipeline.duplicates.takeBack()
         pending = OutcomeCounts()
         pendingByAction.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
@@ -358,6 +337,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         let committed = try doors.committed(partitions)
         // Nothing is assigned until the catalogue is there: the polls find no records and only show that this member is alive.
         if let next = try waitForEpoch(of: committed) { return try answer(next) }
+        if let next = try restoreWindows(of: partitions, at: committed) { return try answer(next) }
         try doors.assign(partitions)
         ledger.assign(partitions)
         isAssigned = true
@@ -372,7 +352,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     ///
     /// - Returns: a rebalance that came while waiting.
     private mutating func waitForEpoch(of committed: [TopicPartition: CommittedOffset]) throws -> Rebalance? {
-        let needed = committed.values.compactMap(\.epoch).max() ?? 0
+        let needed = committed.values.compactMap { OffsetNote($0.metadata).epoch }.max() ?? 0
         let deadline = now() + configuration.epochPatience
         while snapshots.current.epoch < needed, !shouldStop() {
             guard now() < deadline else {
@@ -382,6 +362,26 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 )
             }
             let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 10)
+            if case .rebalance(let rebalance) = event { return rebalance }
+            doors.release()
+        }
+        return nil
+    }
+
+    /// Every uuid that counts is known before the first record is judged.
+    ///
+    /// - Returns: a rebalance that came while reading.
+    private mutating func restoreWindows(
+        of partitions: [TopicPartition],
+        at committed: [TopicPartition: CommittedOffset]
+    ) throws -> Rebalance? {
+        guard pipeline.duplicates.isOn else { return nil }
+        var restoration = WindowRestoration(of: partitions, at: committed, in: &pipeline.duplicates, &batch)
+        defer { doors.closeChangelog() }
+        while !restoration.isComplete, !shouldStop() {
+            try restoration.read(from: &doors, into: &pipeline.duplicates, now: now(), configuration.epochPatience)
+            if restoration.isComplete { break }
+            let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 0)
             if case .rebalance(let rebalance) = event { return rebalance }
             doors.release()
         }

@@ -48,6 +48,17 @@ public protocol LaneDoors: ~Copyable {
     /// Replaces the producer by a new one with the same transactional id, which ends whatever the old one left, and returns what the
     /// group has committed for these partitions.
     mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64]
+    /// Writes a granule of a partition's window of uuids to the changelog, in the open transaction; no bytes delete it.
+    mutating func remember(_ granule: Int, of partition: TopicPartition, _ value: UnsafeRawBufferPointer?)
+        throws(KafkaError)
+    /// Reads on in the changelog, with the first call from its beginning: what is there of these partitions, in the order in which it was
+    /// written; returns whether the end has been reached.
+    mutating func readChangelog(
+        of partitions: [TopicPartition],
+        _ take: (TopicPartition, UnsafeRawBufferPointer) -> Void
+    ) throws -> Bool
+    /// Stops reading it.
+    mutating func closeChangelog()
     /// Leaves the group and closes.
     mutating func close()
 }

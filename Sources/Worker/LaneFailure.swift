@@ -12,8 +12,10 @@ public struct LaneFailure: Error, Sendable, CustomStringConvertible {
     init(fencedBy error: KafkaError) {
         // The broker does not tell the two apart, and going on would fence the other worker in turn.
         description =
-            "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot, "
-            + "or this one was stopped for longer than a transaction may last"
+            error.isNameTaken
+            ? "another worker has joined the group under this static member's name (\(error.name)): it has to be another for each"
+            : "another worker has taken this one's slot (\(error.name)): two workers were started with the same --slot, "
+                + "or this one was stopped for longer than a transaction may last"
         isFenced = true
     }
 

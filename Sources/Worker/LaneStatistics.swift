@@ -55,11 +55,20 @@ public struct LaneStatistics: Sendable {
 /// Statistics that a lane publishes once a batch and anyone may read.
 public final class StatisticsBoard: Sendable {
     private let value = Mutex(LaneStatistics())
+    private let onRebalance: @Sendable (LaneStatistics) -> Void
     /// Makes a board with nothing on it.
-    public init() {}
+    ///
+    /// - Parameter onRebalance: told on the lane's thread when partitions have been assigned, revoked or lost.
+    public init(onRebalance: @escaping @Sendable (LaneStatistics) -> Void = { _ in }) { self.onRebalance = onRebalance }
     /// What was published last.
     public var current: LaneStatistics { value.withLock { $0 } }
-    func publish(_ statistics: LaneStatistics) { value.withLock { $0 = statistics } }
+    func publish(_ statistics: LaneStatistics) {
+        let before = value.withLock { value in
+            defer { value = statistics }
+            return value.rebalances
+        }
+        if before != statistics.rebalances { onRebalance(statistics) }
+    }
 }
 
 /// The snapshot that is in force: published by whoever follows the catalogue, taken by lanes once per transaction.

@@ -20,7 +20,17 @@ public final class Worker: Service {
     public init(_ configuration: WorkerConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        boards = (0..<configuration.lanes).map { _ in StatisticsBoard() }
+        boards = (0..<configuration.lanes).map { lane in
+            StatisticsBoard { statistics in
+                logger.info(
+                    "assignment changed",
+                    metadata: [
+                        "lane": "\(lane)", "partitions": "\(statistics.partitions)",
+                        "rebalances": "\(statistics.rebalances)",
+                    ]
+                )
+            }
+        }
     }
 
     /// What all lanes have done so far.
@@ -48,6 +58,18 @@ public final class Worker: Service {
                 "librdkafka": "\(LibrdkafkaVersion.linked)", "kafka.brokers": "\(configuration.client.brokers)",
                 "kafka.group": "\(configuration.group)", "lanes": "\(configuration.lanes)",
                 "slot": "\(configuration.slot)",
+            ]
+        )
+        let budget = configuration.budget
+        logger.info(
+            "memory of each lane",
+            metadata: [
+                "lane.bytes": "\(budget.lane)", "prefetch.bytes": "\(budget.prefetchBytes)",
+                "prefetch.records.per.partition": "\(budget.prefetchRecords)", "fetch.bytes": "\(budget.fetchBytes)",
+                "producer.bytes": "\(budget.producerBytes)", "producer.records": "\(budget.producerRecords)",
+                "transaction.bytes": "\(configuration.lane.transactionBytes)",
+                "batch.bytes": "\(configuration.lane.pollBytes)",
+                "uuids.bytes.per.partition": "\(configuration.lane.duplicateBytes)",
             ]
         )
         try await withGracefulShutdownHandler {

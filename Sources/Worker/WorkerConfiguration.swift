@@ -37,14 +37,16 @@ public struct WorkerConfiguration: Sendable {
     public var deadLetters = "events_dead_letter"
     /// The topic of warnings.
     public var warnings = "ingestion_warnings"
+    /// The changelog of uuids, of use where ``LaneConfiguration/duplicateWindow`` is not 0.
+    public var changelog = "tagstream_dedup"
     /// Where teams and actions come from.
     public var catalogue = CatalogueSource.topic("tagstream_catalogue")
     /// Where to begin in partitions without a committed offset; nil makes that an error.
     public var reset: Consumer.Options.Reset?
     /// `group.instance.id` of static members, the lane's number is appended; nil for dynamic ones.
     public var instanceID: String?
-    /// The memory for librdkafka's queues, in bytes, of all lanes together.
-    public var queueBytes = 256 << 20
+    /// What queues and batches may hold, in bytes, all lanes together.
+    public var memoryBytes = 512 << 20
     /// After how many milliseconds the broker ends a transaction that nobody ends.
     public var transactionTimeout = 15_000
     /// What is done to the events of all teams before they are matched.
@@ -59,20 +61,25 @@ public struct WorkerConfiguration: Sendable {
     /// Makes a configuration with the documented defaults.
     public init(client: ClientConfiguration) { self.client = client }
 
+    /// A lane's part of the memory.
+    public var budget: MemoryBudget { MemoryBudget(bytes: memoryBytes, lanes: lanes) }
+
     func doors(lane index: Int) -> KafkaDoors.Configuration {
-        let share = max(1 << 20, queueBytes / max(1, lanes) / 2)
-        return KafkaDoors.Configuration(
+        let budget = budget
+        var doors = KafkaDoors.Configuration(
             client: client,
             consumer: Consumer.Options(
                 group: group,
                 reset: reset,
-                queueBytes: share,
+                queueBytes: budget.prefetchBytes,
+                queueRecords: budget.prefetchRecords,
                 instanceID: instanceID.map { "\($0)-\(index)" }
             ),
             producer: TransactionalProducer.Options(
                 transactionalID: "\(application)-\(slot)-\(index)",
                 transactionTimeout: transactionTimeout,
-                queueBytes: share
+                queueBytes: budget.producerBytes,
+                queueRecords: budget.producerRecords
             ),
             inputs: inputs,
             tagged: tagged,
@@ -80,5 +87,7 @@ public struct WorkerConfiguration: Sendable {
             deadLetters: deadLetters,
             warnings: warnings
         )
+        if lane.duplicateWindow > 0 { doors.changelog = changelog }
+        return doors
     }
 }

@@ -43,7 +43,36 @@ func withFile<Result>(_ content: String, suffix: String = ".yaml", _ body: (Stri
         #expect(worker.lanes == 1)
     }
 
+    @Test func `divide the memory among the lanes`() throws {
+        try withFile("brokers: b:9092\nlanes: 4\nmemory_bytes: 134217728\ndedup: {window: 1000, topic: seen}") { path in
+            var settings = Settings()
+            try settings.read(path)
+            let worker = try settings.worker()
+            #expect(worker.budget == MemoryBudget(bytes: 128 << 20, lanes: 4))
+            #expect(worker.lane.transactionBytes == 4 << 20)
+            #expect(worker.lane.pollBytes == 1 << 20)
+            #expect(worker.lane.duplicateWindow == 1000)
+            #expect(worker.changelog == "seen")
+            settings.transactionBytes = 5000
+            #expect(try settings.worker().lane.transactionBytes == 5000)
+            settings.lanes = 9
+            let failure = #expect(throws: Failure.self) { try settings.worker() }
+            #expect(failure?.description == "memory_bytes is 134217728, expected at least 150994944 for 9 lanes")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("512", 512), ("64k", 65_536), ("512m", 536_870_912), ("2G", 2 << 30), ("", nil), ("m", nil), ("1.5g", nil),
+            ("-1m", nil),
+            ("9999999999999999g", nil), ("12t", nil),
+        ] as [(String, Int?)]
+    )
+    func `take memory with a unit`(text: String, bytes: Int?) { #expect(Run.bytes(text) == bytes) }
+
     @Test(arguments: [
+        ("dedup: {window: 10000001}", "dedup.window is 10000001, expected a whole number from 0 to 10000000"),
+        ("memory_bytes: 1000", "memory_bytes is 1000, expected a whole number from 16777216"),
         ("lanes: 0", "lanes is 0, expected a whole number from 1 to 64"),
         ("lanes: two", "lanes is \"two\", expected a whole number from 1 to 64"),
         ("input: {from: start}", "input.from is \"start\", expected earliest or latest"),

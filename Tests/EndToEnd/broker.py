@@ -117,6 +117,14 @@ class OwnBroker:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
+    def suspend(self) -> None:
+        """Stands still: connections stay open, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Goes on after suspend()."""
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """kill -9; returns once nobody listens any more."""
         if self.process is not None:
@@ -129,6 +137,7 @@ class OwnBroker:
         """Ends the broker: politely, then not."""
         if self.process is None:
             return
+        self.resume()
         self._signal(signal.SIGTERM)
         try:
             self.process.wait(3)

@@ -141,6 +141,7 @@ class Deployment:
         self.dead_letters = f"{self.tag}-dead"
         self.warnings = f"{self.tag}-warnings"
         self.catalogue = f"{self.tag}-catalogue"
+        self.changelog = f"{self.tag}-dedup"
         self.workers: list[RunningWorker] = []
         self.admin = AdminClient({"bootstrap.servers": cluster.address, "log_level": 0})
         self.config = self.write_config("tagstream.json")
@@ -157,6 +158,7 @@ class Deployment:
             "output": {"tagged": self.tagged, "matches": self.matches, "dead_letters": self.dead_letters,
                        "warnings": self.warnings},
             "catalogue": {"topic": self.catalogue},
+            "dedup": {"topic": self.changelog},
             # Six seconds are the least that a real broker takes; noida-db's sessions never expire.
             "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
         }
@@ -236,7 +238,7 @@ class Deployment:
         return Producer({"bootstrap.servers": self.cluster.address, "enable.idempotence": True, "linger.ms": 2,
                          "message.max.bytes": 8_000_000, "log_level": 0} | more)
 
-    def feed(self, records, producer: Producer | None = None, topic: str | None = None) -> None:
+    def feed(self, records, producer: Producer | None = None, topic: str | None = None, seconds: float = 60) -> None:
         """Writes records to the input, spread over its partitions in turn, and waits until all of them are there.
 
         Each record learns its `partition` and `offset`.
@@ -260,7 +262,7 @@ class Deployment:
                              headers=record.headers, on_delivery=report(record),
                              **({"timestamp": record.timestamp} if record.timestamp else {}))
             producer.poll(0)
-        left = producer.flush(60)
+        left = producer.flush(seconds)
         assert not failures and left == 0, f"the input could not be written: {failures[:3]}, {left} left"
 
     def ends(self, topic: str) -> dict[int, int]:

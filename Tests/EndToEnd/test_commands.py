@@ -35,6 +35,7 @@ def test_topics_are_created_once(deployment):
     first = lines(deployment.create_topics("--json"))
     assert {line["topic"]: line["partitions"] for line in first} == {
         deployment.raw: 3, deployment.tagged: 3, deployment.matches: 3, deployment.dead_letters: 3, deployment.warnings: 3,
+        deployment.changelog: 3,
         deployment.catalogue: 1}
     assert {line["state"] for line in first} == {"created"}
     for line in first:

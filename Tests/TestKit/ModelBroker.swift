@@ -26,6 +26,15 @@ package final class ModelBroker {
         case losesOutput
         /// Offsets run one record ahead.
         case commitsAhead
+        /// What is written to the changelog of uuids is lost.
+        case losesChangelog
+        /// What an aborted transaction has written to the changelog of uuids stays there.
+        case keepsAbortedChangelog
+    }
+
+    /// What becomes of a record.
+    package enum Fate: Sendable {
+        case tagged, duplicate, letter
     }
 
     /// How often something went which way, over all seeds: a simulation that never meets a fault proves nothing.
@@ -45,6 +54,9 @@ package final class ModelBroker {
         package var zombies = 0
         package var failedDeliveries = 0
         package var interleavings = 0
+        package var duplicates = 0
+        package var restorations = 0
+        package var lateChangelogs = 0
         package init() {}
 
         package mutating func add(_ other: Coverage) {
@@ -63,15 +75,28 @@ package final class ModelBroker {
             zombies += other.zombies
             failedDeliveries += other.failedDeliveries
             interleavings += other.interleavings
+            duplicates += other.duplicates
+            restorations += other.restorations
+            lateChangelogs += other.lateChangelogs
         }
     }
 
     /// An open transaction of a transactional id.
     package struct Transaction {
-        package var records: [(partition: Int, offset: Int64)] = []
+        package var records: [(partition: Int, offset: Int64, fate: Fate)] = []
+        package var granules: [Granule] = []
         package var offsets: [Int: CommittedOffset] = [:]
         /// A request to commit that the producer has given up on and that is still on its way.
         package var hasDelayedEnd = false
+    }
+
+    /// A record of the changelog of uuids.
+    package struct Granule {
+        package var partition: Int
+        package var number: Int
+        package var value: [UInt8]?
+        /// Its place in the changelog.
+        package var offset = 0
     }
 
     /// A member of the group, as the group sees it and as it sees itself.
@@ -103,6 +128,12 @@ package final class ModelBroker {
     package let inputs: [[Int64]]
     /// Records whose rows are refused for their size.
     package let oversized: [Set<Int64>]
+    /// For how many events of its partition a uuid is remembered; 0 where duplicates are not looked for.
+    package let window: Int
+    /// Which of ``SampleValue/numbered`` each record is; nil where it is no event.
+    package let uuids: [[Int?]]
+    /// What has to become of each record.
+    package let fates: [[Fate]]
     /// How many of a hundred calls meet a fault.
     package var faults: Int
     package var now: Int64 = 0
@@ -137,6 +168,22 @@ package final class ModelBroker {
             inputs.append(offsets)
             oversized.append(Set(offsets.filter { _ in random.chance(3) }))
         }
+        // Drawn last, so that a seed has the same input as it had without them.
+        var uuidRandom = SeededGenerator(seed: seed ^ 0x5EED)
+        let window = uuidRandom.pick([0, 1, 3, 5, 100])
+        let variety = uuidRandom.pick([2, 6, 16])
+        var uuids: [[Int?]] = []
+        for (partition, offsets) in inputs.enumerated() {
+            uuids.append(
+                offsets.indices.map { index in
+                    let isEvent = oversized[partition].contains(offsets[index]) || [0, 2, 3].contains(index % 5)
+                    return isEvent ? uuidRandom.below(variety) : nil
+                }
+            )
+        }
+        self.window = window
+        self.uuids = uuids
+        fates = inputs.indices.map { Self.fates(uuids[$0], window, inputs[$0], oversized[$0]) }
         self.inputs = inputs
         self.oversized = oversized
         self.bug = bug
@@ -146,6 +193,18 @@ package final class ModelBroker {
         committed = Array(repeating: nil, count: inputs.count)
         written = Array(repeating: 0, count: inputs.count)
         self.random = random
+    }
+
+    /// What has to become of a partition's records, by the plainest of rules.
+    private static func fates(_ uuids: [Int?], _ window: Int, _ offsets: [Int64], _ oversized: Set<Int64>) -> [Fate] {
+        var tagged: [Int] = []
+        return zip(uuids, offsets).map { uuid, offset in
+            guard let uuid else { return .letter }
+            if tagged.suffix(window).contains(uuid) { return .duplicate }
+            if oversized.contains(offset) { return .letter }
+            tagged.append(uuid)
+            return .tagged
+        }
     }
 
     package func note(_ text: @autoclosure () -> String) {
@@ -207,15 +266,21 @@ package final class ModelBroker {
         note("slot \(slot): committed \(transaction.records.count) records")
         for (index, record) in transaction.records.enumerated() {
             if bug == .losesOutput, index == transaction.records.count - 1, index > 3 { continue }
-            let (partition, offset) = record
+            let (partition, offset, fate) = record
             let count = written[partition]
             guard count < inputs[partition].count, inputs[partition][count] == offset else {
                 let wanted = count < inputs[partition].count ? String(inputs[partition][count]) : "nothing"
                 report("partition \(partition): \(offset) was written where \(wanted) had to follow")
                 return
             }
+            guard fates[partition][count] == fate else {
+                report("partition \(partition): \(offset) became \(fate), expected \(fates[partition][count])")
+                return
+            }
+            if fate == .duplicate { coverage.duplicates += 1 }
             written[partition] += 1
         }
+        if bug != .losesChangelog { write(transaction.granules) }
         if bug != .commitsWithoutOffsets {
             for (partition, offset) in transaction.offsets.sorted(by: { $0.key < $1.key }) {
                 commit(offset, partition)
@@ -232,6 +297,49 @@ package final class ModelBroker {
         }
     }
 
+    // MARK: The changelog of uuids
+
+    private var changelog: [Granule] = []
+    private var changelogEnd = 0
+    /// Committed, but the word of it has not reached the changelog yet.
+    private var late: [Granule] = []
+
+    package func write(_ granules: [Granule]) {
+        deliverLate()
+        guard !granules.isEmpty else { return }
+        if faults > 0, random.chance(30) {
+            coverage.lateChangelogs += 1
+            late = granules
+        } else {
+            append(granules)
+        }
+    }
+
+    private func append(_ granules: [Granule]) {
+        for var granule in granules {
+            // Compaction, at its keenest or not at all.
+            if random.chance(50) {
+                changelog.removeAll { $0.partition == granule.partition && $0.number == granule.number }
+            }
+            granule.offset = changelogEnd
+            changelogEnd += 1
+            changelog.append(granule)
+        }
+    }
+
+    private func deliverLate() {
+        append(late)
+        late = []
+    }
+
+    /// What stands in the changelog from an offset on, some of it or all; and where to go on, nil at the end.
+    package func readChangelog(from offset: Int) -> (granules: [Granule], next: Int, isAtEnd: Bool) {
+        if random.chance(50) { deliverLate() }
+        let there = changelog.filter { $0.offset >= offset }
+        let some = Array(there.prefix(random.chance(50) ? there.count : random.below(there.count + 1)))
+        return (some, (some.last?.offset).map { $0 + 1 } ?? offset, some.count == there.count)
+    }
+
     private func commit(_ offset: CommittedOffset, _ partition: Int) {
         let old = committed[partition]
         if let old, offset.offset < old.offset {
@@ -244,7 +352,10 @@ package final class ModelBroker {
         if bug == .commitsAhead { committed[partition]?.offset += 1 }
     }
 
-    private static func epoch(_ offset: CommittedOffset) -> Int { Int(offset.metadata.dropFirst(6)) ?? 0 }
+    /// The note begins with `epoch=`; more may follow behind a semicolon.
+    private static func epoch(_ offset: CommittedOffset) -> Int {
+        Int(offset.metadata.split(separator: ";").first?.dropFirst(6) ?? "") ?? 0
+    }
 
     package func index(of offset: Int64, in partition: Int) -> Int {
         inputs[partition].firstIndex { $0 >= offset } ?? inputs[partition].count

@@ -14,6 +14,8 @@ package struct ModelDoors: LaneDoors {
         package var member: ModelBroker.Member?
         fileprivate var epoch = 0
         fileprivate var hasBegun = false
+        /// Where it reads the changelog of uuids.
+        fileprivate var changelogPosition = 0
         /// A delivery that has failed, and after how many polls the report comes.
         fileprivate var failed: (report: FailedDelivery, delay: Int)?
 
@@ -98,14 +100,14 @@ package struct ModelDoors: LaneDoors {
         for partition in member.assigned {
             let log = broker.inputs[partition]
             while room > 0, let position = member.positions[partition], position < log.count {
-                let isRow = broker.oversized[partition].contains(log[position]) || position % 5 == 0
+                let uuid = broker.uuids[partition][position]
                 batch.append(
                     topic: topic,
                     partition: Int32(partition),
                     offset: log[position],
                     timestamp: 1_700_000_000_000,
                     key: nil,
-                    value: isRow ? SampleValue.event : position % 5 == 1 ? SampleValue.broken : nil
+                    value: uuid.map { SampleValue.numbered[$0] } ?? (position % 5 == 1 ? SampleValue.broken : nil)
                 )
                 member.positions[partition] = position + 1
                 room -= 1
@@ -204,10 +206,63 @@ package struct ModelDoors: LaneDoors {
             if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
             // A warning stands beside its record's row or dead letter; that each of these is there once is what is asked.
             if record.destination == .warnings { continue }
-            broker.open[life.slot]?.records.append((Int(input.partition), input.offset))
+            let fate: ModelBroker.Fate =
+                record.destination == .tagged ? .tagged : Self.isDuplicate(record, out) ? .duplicate : .letter
+            broker.open[life.slot]?.records.append((Int(input.partition), input.offset, fate))
         }
         try mayFail("produce")
     }
+
+    /// Whether a dead letter is a duplicate that was kept.
+    private static func isDuplicate(_ record: OutputBatch.Record, _ out: borrowing OutputBatch) -> Bool {
+        for header in out.headers[Int(record.firstHeader)..<Int(record.firstHeader + record.headerCount)] {
+            guard let name = out.bytes(header.name), name.elementsEqual("dlq_detail".utf8) else { continue }
+            return out.bytes(header.value)?.elementsEqual("duplicate".utf8) == true
+        }
+        return false
+    }
+
+    package mutating func remember(
+        _ granule: Int,
+        of partition: TopicPartition,
+        _ value: UnsafeRawBufferPointer?
+    ) throws(KafkaError) {
+        try pass("remember")
+        try ensureCurrent("remember")
+        let record = ModelBroker.Granule(
+            partition: Int(partition.partition),
+            number: granule,
+            value: value.map { Array($0) }
+        )
+        if broker.bug == .keepsAbortedChangelog {
+            broker.write([record])
+        } else {
+            if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
+            broker.open[life.slot]?.granules.append(record)
+        }
+        try mayFail("remember")
+    }
+
+    package mutating func readChangelog(
+        of partitions: [TopicPartition],
+        _ take: (TopicPartition, UnsafeRawBufferPointer) -> Void
+    ) throws -> Bool {
+        try pass("read the changelog")
+        if life.changelogPosition == 0 { broker.coverage.restorations += 1 }
+        if broker.faults > 0, broker.random.chance(broker.faults / 4) {
+            throw error(Self.codes.timeout, .retry, "read the changelog")
+        }
+        let (granules, next, isAtEnd) = broker.readChangelog(from: life.changelogPosition)
+        life.changelogPosition = next
+        for granule in granules {
+            let partition = TopicPartition(DoorsScript.topic, Int32(granule.partition))
+            guard partitions.contains(partition), let value = granule.value else { continue }
+            value.withUnsafeBytes { take(partition, $0) }
+        }
+        return isAtEnd
+    }
+
+    package mutating func closeChangelog() { life.changelogPosition = 0 }
 
     package var failedRecord: FailedDelivery? {
         guard let failed = life.failed, failed.delay <= 0 else { return nil }

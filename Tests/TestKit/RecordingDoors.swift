@@ -12,6 +12,11 @@ package enum Effect: Equatable, Sendable, CustomStringConvertible {
     case produce(Int)
     case match(Int)
     case deadLetter(Int)
+    /// A granule of a partition's uuids was written to the changelog, or deleted there.
+    case remember(Int32, Int)
+    case forget(Int32, Int)
+    /// The changelog of these partitions was read.
+    case restore([Int32])
     /// The offsets that were sent with the commit that follows, by partition.
     case offsets([Int32: Int64])
     case commit
@@ -35,6 +40,9 @@ package enum Effect: Equatable, Sendable, CustomStringConvertible {
         case .produce(let count): ".produce(\(count))"
         case .match(let count): ".match(\(count))"
         case .deadLetter(let count): ".deadLetter(\(count))"
+        case .remember(let partition, let granule): ".remember(\(partition), \(granule))"
+        case .forget(let partition, let granule): ".forget(\(partition), \(granule))"
+        case .restore(let partitions): ".restore(\(partitions))"
         case .offsets(let offsets): ".offsets(\(Self.sorted(offsets)))"
         case .commit: ".commit"
         case .abort: ".abort"
@@ -54,6 +62,7 @@ package enum Effect: Equatable, Sendable, CustomStringConvertible {
 /// A call of the doors that can be refused.
 package enum DoorCall: Sendable, Hashable, CaseIterable {
     case open, committed, assign, endOffsets, unassign, seek, begin, produce, sendOffsets, commit, abort, recover
+    case remember, readChangelog
 }
 
 /// What the next poll comes upon.
@@ -106,6 +115,16 @@ package final class DoorsScript {
     /// What was in the heads of the offsets that were committed last.
     package var metadata: [Int32: String] = [:]
 
+    /// The changelog of uuids: what is committed there.
+    package var changelog: [(partition: Int32, granule: Int, value: [UInt8]?)] = []
+    /// How often the changelog seems to be empty before what is committed can be seen.
+    package var changelogIsLateBy = 0
+
+    /// What others do before this lane asks for the offsets of an assignment.
+    package var changesBeforeAssignment: (DoorsScript) -> Void = { _ in }
+
+    fileprivate var changes: [(partition: Int32, granule: Int, value: [UInt8]?)] = []
+    fileprivate var changelogPosition = 0
     fileprivate var steps: [PollStep]
     fileprivate var position: [Int32: Int64] = [:]
     fileprivate var failed: FailedDelivery?
@@ -190,6 +209,7 @@ package struct RecordingDoors: LaneDoors {
         _ partitions: [TopicPartition]
     ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
         try script.pass(.committed)
+        script.changesBeforeAssignment(script)
         return known(partitions)
     }
 
@@ -263,6 +283,39 @@ package struct RecordingDoors: LaneDoors {
         if let letters = counts[.deadLetters] { script.effects.append(.deadLetter(letters)) }
     }
 
+    package mutating func remember(
+        _ granule: Int,
+        of partition: TopicPartition,
+        _ value: UnsafeRawBufferPointer?
+    ) throws(KafkaError) {
+        try script.pass(.remember)
+        let number = partition.partition
+        script.effects.append(value == nil ? .forget(number, granule) : .remember(number, granule))
+        script.changes.append((number, granule, value.map { Array($0) }))
+    }
+
+    package mutating func readChangelog(
+        of partitions: [TopicPartition],
+        _ take: (TopicPartition, UnsafeRawBufferPointer) -> Void
+    ) throws -> Bool {
+        try script.pass(.readChangelog)
+        let effect = Effect.restore(partitions.map(\.partition))
+        if script.effects.last != effect { script.effects.append(effect) }
+        guard script.changelogIsLateBy == 0 else {
+            script.changelogIsLateBy -= 1
+            return true
+        }
+        for change in script.changelog[script.changelogPosition...] {
+            let partition = TopicPartition(DoorsScript.topic, change.partition)
+            guard partitions.contains(partition), let value = change.value else { continue }
+            value.withUnsafeBytes { take(partition, $0) }
+        }
+        script.changelogPosition = script.changelog.count
+        return true
+    }
+
+    package mutating func closeChangelog() { script.changelogPosition = 0 }
+
     package var failedRecord: FailedDelivery? { script.failed }
 
     package mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
@@ -279,6 +332,8 @@ package struct RecordingDoors: LaneDoors {
     }
 
     private func apply(_ offsets: [TopicPartition: CommittedOffset]) {
+        script.changelog += script.changes
+        script.changes = []
         for (partition, offset) in offsets {
             script.committed[partition.partition] = offset
             script.metadata[partition.partition] = offset.metadata
@@ -289,12 +344,14 @@ package struct RecordingDoors: LaneDoors {
         try script.pass(.abort)
         script.effects.append(.abort)
         script.failed = nil
+        script.changes = []
     }
 
     package mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
         try script.pass(.recover)
         script.effects.append(.recover(partitions.map(\.partition)))
         script.failed = nil
+        script.changes = []
         return known(partitions).mapValues(\.offset)
     }
 }

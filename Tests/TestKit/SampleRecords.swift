@@ -6,6 +6,13 @@ package enum SampleValue {
 
     /// An event that becomes a row.
     package nonisolated(unsafe) static let event = lasting(#"{"token":"t","event":"seen","distinct_id":"d"}"#)
+    /// Events that differ in nothing but their uuids.
+    package nonisolated(unsafe) static let numbered = (0..<16).map { number in
+        lasting(
+            #"{"token":"t","event":"seen","distinct_id":"d","uuid":"0190f3c1-8a52-7cc1-9f3e-2b0f6a1d4e"#
+                + #"\#(String(number + 16, radix: 16))"}"#
+        )
+    }
     /// Not text: it becomes a dead letter.
     package nonisolated(unsafe) static let broken = lasting("\u{1}")
 

@@ -40,6 +40,10 @@ final class Simulation {
         configuration.transactionMilliseconds = Int64(20 + random.below(100))
         configuration.outputBytes = 1 << 10
         configuration.pollRecords = 1 + random.below(8)
+        configuration.duplicateWindow = broker.window
+        configuration.duplicateSeed = seed
+        // So that every record has an output that can be checked.
+        configuration.keepsIgnored = true
         self.configuration = configuration
         if isTraced { broker.trace = [] }
     }

@@ -18,6 +18,7 @@ import Testing
             coverage.commits, coverage.aborts, coverage.recoveries, coverage.unknownApplied, coverage.unknownDropped,
             coverage.delayedEnds, coverage.timeouts, coverage.fenced, coverage.staleGenerations, coverage.losses,
             coverage.revokes, coverage.kills, coverage.zombies, coverage.failedDeliveries, coverage.interleavings,
+            coverage.duplicates, coverage.restorations, coverage.lateChangelogs,
         ] { #expect(count > 0, "\(coverage)") }
         print("simulation: \(coverage)")
     }

@@ -7,6 +7,8 @@ public struct Pipeline: ~Copyable {
     public let limits: EventLimits
     /// Whether ignored records are kept as dead letters of reason `ignored` (setting `ignored.keep`).
     public let keepsIgnored: Bool
+    /// Which events are there for the second time (settings `dedup.*`); off unless it was given a window.
+    package var duplicates: DuplicateFilter
 
     private var bench = Workbench()
     private var decoder: EventDecoder
@@ -23,9 +25,15 @@ public struct Pipeline: ~Copyable {
     /// Makes a pipeline with its own memory.
     ///
     /// - Parameter droppedTokens: tokens whose records are ignored (setting `ignored.tokens`).
-    public init(limits: EventLimits = EventLimits(), keepsIgnored: Bool = false, droppedTokens: [String] = []) {
+    public init(
+        limits: EventLimits = EventLimits(),
+        keepsIgnored: Bool = false,
+        droppedTokens: [String] = [],
+        duplicates: consuming DuplicateFilter = DuplicateFilter()
+    ) {
         self.limits = limits
         self.keepsIgnored = keepsIgnored
+        self.duplicates = duplicates
         decoder = EventDecoder(limits: limits)
         validator = EventValidator(limits: limits, droppedTokens: droppedTokens.map { Array($0.utf8) })
     }
@@ -72,6 +80,9 @@ public struct Pipeline: ~Copyable {
         case .valid(var event):
             let team = snapshot.teams[event.team]
             try schemas.check(&event, with: team.trackingPlan, on: &bench)
+            if duplicates.isOn, isDuplicate(event, batch.records[index], under: snapshot) {
+                return ignore(.duplicate, batch, at: index, under: snapshot, into: &out)
+            }
             let enriches = !team.enrichments.active.isEmpty
             if enriches {
                 enricher.enrich(
@@ -89,6 +100,7 @@ public struct Pipeline: ~Copyable {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
             }
             try encode(event, from: record, at: index, under: snapshot, into: &out)
+            if duplicates.isOn { duplicates.add() }
             out.counts.duplicateKeys &+= decoded.duplicateKeys
         }
     }
@@ -96,6 +108,16 @@ public struct Pipeline: ~Copyable {
     @inline(never)
     private mutating func countFailures(_ team: Team) {
         failures.count(actions, of: team.plan, team: team.id) { matcher.evaluator.isRemembered($0) }
+    }
+
+    private mutating func isDuplicate(_ event: ValidEvent, _ record: RawRecord, under snapshot: Snapshot) -> Bool {
+        bench.scratch.removeAll()
+        return duplicates.isDuplicate(
+            uuid: bench.bytes.base + Int(event.uuid.offset),
+            distinctID: bench.text(ofStringAt: event.decoded.event.distinctID),
+            team: snapshot.teams[event.team].id,
+            in: InputPartition(topic: record.topic, partition: record.partition)
+        )
     }
 
     // MARK: The back door

@@ -25,6 +25,8 @@ public enum IgnoredReason: String, Sendable, CaseIterable {
     case droppedToken = "dropped_token"
     /// The event is older than its team wants (`settings.drop_events_older_than_seconds`).
     case tooOld = "event_dropped_too_old"
+    /// The same uuid of the same person was tagged before, within the window of its partition (settings `dedup.*`).
+    case duplicate
 }
 
 /// An event that the rules of docs/events.md accept, normalised: nothing after this room can refuse it, except for its

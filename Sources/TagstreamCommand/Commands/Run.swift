@@ -20,7 +20,7 @@ struct Run: AsyncParsableCommand {
               tagstream run --brokers localhost:9092 --catalogue Examples/actions.yaml --input my_events --exit-at-end
 
             Exit codes: 0 stopped or at the end; 1 the catalogue file has actions that cannot be evaluated; 2 wrong use; 3 Kafka \
-            cannot be used; 4 another worker has taken this slot.
+            cannot be used; 4 another worker has taken this slot, or this static member's name.
             """
     )
 
@@ -40,6 +40,18 @@ struct Run: AsyncParsableCommand {
 
     @Option(help: "The consumer group.")
     var group: String?
+
+    @Option(
+        help:
+            "What queues and batches may hold, all lanes together: bytes, or a number with k, m or g such as 512m. Default: 512m."
+    )
+    var memory: String?
+
+    @Option(
+        help:
+            "Be a static member of the group with this name, unique to the worker: a restart within the session moves no partitions."
+    )
+    var staticMember: String?
 
     @Option(
         help:
@@ -94,6 +106,12 @@ struct Run: AsyncParsableCommand {
     static func failure(of error: any Error, brokers: String) -> any Error {
         switch error {
         case let failure as LaneFailure: Failure(failure.isFenced ? .fenced : .kafka, failure.description)
+        case let error as KafkaError where error.isNameTaken:
+            Failure(
+                .fenced,
+                "\(error.description). Hint: another worker has joined the group under this one's name: --static-member, or "
+                    + "input.static_member, has to be another for each worker"
+            )
         case let error as KafkaError where error.isOffsetLost:
             Failure(
                 .kafka,
@@ -130,8 +148,32 @@ struct Run: AsyncParsableCommand {
             }
             settings.from = reset
         }
+        if let memory {
+            guard let bytes = Self.bytes(memory), MemoryBudget.leastOfLane...1 << 40 ~= bytes else {
+                throw Failure(
+                    .usage,
+                    "--memory is \"\(memory)\", expected bytes from \(MemoryBudget.leastOfLane) on, such as 512m or 2g"
+                )
+            }
+            settings.memory = bytes
+        }
+        if let staticMember {
+            guard !staticMember.isEmpty else { throw Failure(.usage, "--static-member is empty, expected a name") }
+            settings.instanceID = staticMember
+        }
         settings.lane.exitsAtEnd = exitAtEnd
         return settings
+    }
+}
+
+extension Run {
+    /// Reads a number of bytes: `536870912`, `524288k`, `512m`, `2g`; each letter stands for 1024 times the one before.
+    static func bytes(_ text: String) -> Int? {
+        let factors: [Character: Int] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        let factor = text.last.flatMap { factors[Character($0.lowercased())] }
+        guard let number = Int(factor == nil ? text : String(text.dropLast())), number >= 0 else { return nil }
+        let (bytes, isTooMany) = number.multipliedReportingOverflow(by: factor ?? 1)
+        return isTooMany ? nil : bytes
     }
 }
 

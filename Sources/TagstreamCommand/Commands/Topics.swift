@@ -13,10 +13,11 @@ struct Topics: ParsableCommand {
     /// `tagstream topics create`.
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Create the input, output and catalogue topics that do not exist yet.",
+            abstract: "Create the input, output, catalogue and changelog topics that do not exist yet.",
             discussion: """
                 Safe to repeat: a topic that exists is left as it is, and a difference in its number of partitions is pointed out. \
-                The catalogue's topic is compacted and has one partition, because its offsets order every change.
+                The catalogue's topic is compacted and has one partition, because its offsets order every change; the changelog of \
+                uuids (dedup.topic) is compacted too, and used where dedup.window is set.
 
                   tagstream topics create --brokers localhost:9092 --partitions 12 --replication 3
 
@@ -97,7 +98,14 @@ struct Topics: ParsableCommand {
                     partitions: 1,
                     replication: replication,
                     configuration: ["cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"]
-                )
+                ),
+                // Small segments, because the last one is never compacted and a new owner of a partition reads all that is there.
+                Admin.NewTopic(
+                    settings.changelog,
+                    partitions: partitions,
+                    replication: replication,
+                    configuration: ["cleanup.policy": "compact", "segment.bytes": "\(32 << 20)"]
+                ),
             ]
         }
     }

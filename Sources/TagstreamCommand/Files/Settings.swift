@@ -18,11 +18,14 @@ struct Settings {
     var matches = "action_matches"
     var deadLetters = "events_dead_letter"
     var warnings = "ingestion_warnings"
+    var changelog = "tagstream_dedup"
     var catalogueTopic = "tagstream_catalogue"
     var catalogueFile: String?
     var from: Consumer.Options.Reset?
     var instanceID: String?
     var memory = 512 << 20
+    /// Nil: what the memory is good for.
+    var transactionBytes: Int?
     var transactionTimeout = 15_000
     var lane = Lane<KafkaDoors>.Configuration()
     var enrichment = EnrichmentSettings()
@@ -97,12 +100,14 @@ struct Settings {
             \.lane.transactionRecords,
             1...1_000_000
         ),
-        number(
-            "transaction.max_bytes",
-            "bytes, 16777216, 1024…1073741824: input and output after which a transaction is committed",
-            \.lane.transactionBytes,
-            1024...1_073_741_824
-        ),
+        Key(
+            name: "transaction.max_bytes",
+            meaning:
+                "bytes, an eighth of a lane's memory_bytes and at most 16777216, 1024…1073741824: input and output after which a "
+                + "transaction is committed"
+        ) {
+            $0.transactionBytes = try whole($1, 1024...1_073_741_824)
+        },
         Key(
             name: "transaction.max_ms",
             meaning: "milliseconds, 250, 1…10000: time after which a transaction is committed"
@@ -166,10 +171,17 @@ struct Settings {
             $0.lane.keepsIgnored = keeps
         },
         number(
+            "dedup.window",
+            "whole number, 0, 0…10000000: for how many events of its input partition a uuid is remembered; 0 looks for no duplicates",
+            \.lane.duplicateWindow,
+            0...DuplicateFilter.largest
+        ),
+        text("dedup.topic", "text, tagstream_dedup: the changelog of what is remembered", \.changelog),
+        number(
             "memory_bytes",
-            "bytes, 536870912, 16777216…: what librdkafka's queues may hold, all lanes together",
+            "bytes, 536870912, 16777216 for each lane…: what queues and batches may hold, all lanes together",
             \.memory,
-            16 << 20...1 << 40
+            MemoryBudget.leastOfLane...1 << 40
         ),
     ]
 
@@ -301,11 +313,20 @@ struct Settings {
         worker.warnings = warnings
         worker.reset = from
         worker.instanceID = instanceID
-        worker.queueBytes = memory
+        worker.changelog = changelog
+        worker.memoryBytes = memory
+        guard memory >= lanes * MemoryBudget.leastOfLane else {
+            throw Failure(
+                .usage,
+                "memory_bytes is \(memory), expected at least \(lanes * MemoryBudget.leastOfLane) for \(lanes) lanes"
+            )
+        }
         worker.transactionTimeout = transactionTimeout
         worker.lane = lane
         worker.enrichment = try enrichments()
         worker.enrichmentFiles = enrichmentFiles
+        worker.lane.apply(worker.budget)
+        if let transactionBytes { worker.lane.transactionBytes = transactionBytes }
         if let catalogueFile {
             let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
             if definitions.report() { throw Failure(.no, "\"\(catalogueFile)\" has actions that cannot be evaluated") }

@@ -1,0 +1,62 @@
+public import Tagstream
+
+/// What a lane needs to know.
+public struct LaneConfiguration: Sendable {
+    /// When to close a transaction: records, bytes, milliseconds.
+    public var transactionRecords = 10_000
+    /// Bytes of input and output after which a transaction is closed.
+    public var transactionBytes = 16 << 20
+    /// Milliseconds after which a transaction is closed.
+    public var transactionMilliseconds: Int64 = 250
+    /// Records of one poll.
+    public var pollRecords = 1000
+    /// Bytes of one poll.
+    public var pollBytes = 8 << 20
+    /// Milliseconds a poll waits when nothing is there.
+    public var idleMilliseconds: Int64 = 100
+    /// What an event may contain.
+    public var limits = EventLimits()
+    /// Whether ignored records are kept among the dead letters.
+    public var keepsIgnored = false
+    /// Tokens whose records are ignored.
+    public var droppedTokens: [String] = []
+    /// Whether to stop once every assigned partition has been read to its end.
+    public var exitsAtEnd = false
+    /// Whether to count matches by action, for a live view.
+    public var countsByAction = false
+    /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
+    public var epochPatience: Int64 = 30_000
+    /// Bytes of output that there is room for from the start; it grows to what a poll comes to.
+    public var outputBytes = 4 << 20
+    /// How many transactions in a row may fail before the lane gives up with the last one's error.
+    public var attempts = 100
+
+    /// For how many events of its partition a uuid is remembered; 0 looks for no duplicates.
+    public var duplicateWindow = 0
+    /// Mixed into the tables of uuids, so that who sends them cannot know where they collide; nil for a random one.
+    ///
+    /// No result depends on it.
+    public var duplicateSeed: UInt64?
+
+    /// The documented defaults.
+    public init() {}
+
+    /// What the uuids of one partition take at most.
+    var duplicateBytes: Int {
+        duplicateWindow > 0 ? DuplicateFilter.bytes(size: duplicateWindow, headroom: transactionRecords) : 0
+    }
+
+    /// A pipeline with memory of its own.
+    func makePipeline() -> Pipeline {
+        Pipeline(
+            limits: limits,
+            keepsIgnored: keepsIgnored,
+            droppedTokens: droppedTokens,
+            duplicates: DuplicateFilter(
+                size: duplicateWindow,
+                headroom: transactionRecords,
+                seed: duplicateSeed ?? .random(in: 0 ... .max)
+            )
+        )
+    }
+}
