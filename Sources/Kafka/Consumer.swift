@@ -82,6 +82,9 @@ public struct Consumer: ~Copyable {
         try raw.set("enable.auto.offset.store", "false")
         // Also what makes OffsetFetch wait for pending transactions (KIP-447): a read_uncommitted consumer loses that silently.
         try raw.set("isolation.level", "read_committed")
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.planted == .readUncommittedConsumer { try raw.set("isolation.level", "read_uncommitted") }
+        #endif
         try raw.set("auto.offset.reset", options.reset?.rawValue ?? "error")
         try raw.set("enable.partition.eof", "true")
         try raw.set("allow.auto.create.topics", "false")
@@ -174,7 +177,7 @@ public struct Consumer: ~Copyable {
     /// - Parameters:
     ///   - records: the most records to add.
     ///   - bytes: stop adding once this many bytes of values have been added.
-    /// - Throws: what a partition or the group reports: an offset that does not exist, a missing right, an exceeded poll interval.
+    /// - Throws: what a partition or the group reports: an offset that does not exist, a missing right.
     public func poll(
         into batch: inout MessageBatch,
         records: Int,
@@ -210,8 +213,9 @@ public struct Consumer: ~Copyable {
             let reason = String(cString: rd_kafka_message_errstr(message))
             let place = topic.map { " \($0)[\(message.pointee.partition)]" } ?? ""
             let error = KafkaError(code, "read\(place)", reason: reason)
-            // Connections come and go; librdkafka says so and repairs them itself.
-            if error.isRetriable {
+            // Connections come and go; librdkafka says so and repairs them itself. After an exceeded poll interval it has left the group: the
+            // loss of the partitions is the next thing that it tells, and then it joins again.
+            if error.isRetriable || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED {
                 client.state.notices(ClientNotice(level: 4, facility: error.name, message: reason))
                 continue
             }
@@ -341,6 +345,29 @@ public struct Consumer: ~Copyable {
 public struct GroupMetadata: ~Copyable {
     let handle: OpaquePointer
     deinit { rd_kafka_consumer_group_metadata_destroy(handle) }
+
+    /// The same as a value.
+    ///
+    /// - Throws: when librdkafka cannot write it.
+    public func place() throws(KafkaError) -> GroupPlace {
+        var bytes: UnsafeMutableRawPointer?
+        var count = 0
+        try KafkaError.check(
+            rd_kafka_consumer_group_metadata_write(handle, &bytes, &count),
+            "write the group's metadata"
+        )
+        defer { rd_kafka_mem_free(nil, bytes) }
+        return GroupPlace(Array(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : count)))
+    }
+}
+
+/// A member's place in its group: generation and member id, as librdkafka writes them.
+///
+/// Opaque, because 2.0.2 has no way to ask for the generation: two places are compared, nothing is read out of one.
+public struct GroupPlace: Sendable, Equatable {
+    private let bytes: [UInt8]
+    /// A place that is written in these bytes.
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 }
 
 extension Client {

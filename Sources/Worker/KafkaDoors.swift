@@ -44,7 +44,14 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         }
     }
 
-    private var patience: Patience { Patience(milliseconds: configuration.patience, now: now, isGivenUp: stop.isOver) }
+    private var patience: Patience { patience(of: configuration.patience) }
+
+    private func patience(of milliseconds: Int64) -> Patience {
+        Patience(milliseconds: min(milliseconds, configuration.patience), now: now, isGivenUp: stop.isOver)
+    }
+
+    /// The budget of a revocation that is under way.
+    private var budget: RevocationBudget?
 
     private struct Output {
         var topic: TransactionalProducer.Topic
@@ -89,6 +96,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     public mutating func open() throws {
         // The producer first: what an earlier owner of the transactional id left open has to end before offsets are read.
         try openProducer()
+        #if TAGSTREAM_FAILPOINTS
+        try Failpoint.hit(.inInit)
+        #endif
         let consumer = try Consumer(configuration.client, configuration.consumer, notices: notices)
         if !configuration.inputs.isEmpty { try consumer.subscribe(configuration.inputs) }
         self.consumer = Owned(consumer)
@@ -98,11 +108,11 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         var patience = patience
         if consumer == nil { patience.isGivenUp = shouldStop }
         producer = Owned(try TransactionalProducer(configuration.client, configuration.producer, notices: notices))
-        try patience.repeating { () throws(KafkaError) in try producer!.value.initTransactions(timeout: 5000) }
+        try patience.repeating { (left) throws(KafkaError) in try producer!.value.initTransactions(timeout: left) }
         outputs = []
         for name in [configuration.tagged, configuration.matches, configuration.deadLetters] {
             var partitions: Int32 = 0
-            try patience.repeating { () throws(KafkaError) in
+            try patience.repeating { _ throws(KafkaError) in
                 partitions = try producer!.value.partitionCount(of: name, timeout: 5000)
             }
             outputs.append(Output(topic: try producer!.value.topic(name), partitions: partitions))
@@ -171,7 +181,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         _ partitions: [TopicPartition]
     ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
         var committed: [TopicPartition: CommittedOffset] = [:]
-        try patience.repeating { () throws(KafkaError) in
+        try patience.repeating { _ throws(KafkaError) in
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0 }
         }
         return committed
@@ -186,7 +196,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     public mutating func endOffsets(of partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
         var ends: [TopicPartition: Int64] = [:]
         for partition in partitions {
-            try patience.repeating { () throws(KafkaError) in
+            try patience.repeating { _ throws(KafkaError) in
                 ends[partition] = try consumer!.value.watermarks(of: partition, timeout: 5000).high
             }
         }
@@ -249,6 +259,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
                 }
             }
             hasProduced = true
+            #if TAGSTREAM_FAILPOINTS
+            try Failpoint.hit(.afterFirstProduce)
+            #endif
         }
         producer!.value.poll(timeout: 0)
     }
@@ -262,34 +275,65 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         return producer?.value.failedDelivery
     }
 
+    /// Asks librdkafka.
+    public mutating func place() throws(KafkaError) -> GroupPlace { try consumer!.value.groupMetadata().place() }
+
+    /// Bounds what follows.
+    public mutating func hurry(_ budget: RevocationBudget?) { self.budget = budget }
+
     /// Sends the offsets with fresh group metadata, then commits; both are resumed while they can be retried.
+    ///
+    /// Never with the timeout "for ever": an end of the client's state machine that forgets to answer (2.0.2 and later, "outdated") would
+    /// block the lane's thread.
     public mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
-        try patience.repeating { () throws(KafkaError) in
+        #if TAGSTREAM_FAILPOINTS
+        let offsets = try PlantedBug.planted == .positionInsteadOfLedger ? positions(besides: offsets) : offsets
+        #endif
+        let forOffsets = patience(of: budget?.beforeEnd(at: now()) ?? .max)
+        try forOffsets.repeating { (left) throws(KafkaError) in
             // Fresh each time: it carries the generation that fences a member the group has given up.
             let group = try consumer!.value.groupMetadata()
-            try producer!.value.send(offsets, of: group, timeout: 5000)
+            try producer!.value.send(offsets, of: group, timeout: left)
         }
-        try patience.repeating { () throws(KafkaError) in try producer!.value.commit(timeout: 5000) }
+        #if TAGSTREAM_FAILPOINTS
+        try Failpoint.hit(.afterOffsets)
+        Failpoint.hitSoon(.inCommit)
+        #endif
+        let forEnd = patience(of: budget?.forEnd(at: now()) ?? .max)
+        try forEnd.repeating { (left) throws(KafkaError) in try producer!.value.commit(timeout: left) }
     }
 
     /// Aborts, resumed while it can be retried.
     public mutating func abort() throws(KafkaError) {
         refused = nil
+        let patience = patience(of: budget?.forEnd(at: now()) ?? .max)
         // An abort while the first request is under way makes the broker call the producer's state invalid (#4849): wait for one answer.
-        let deadline = now() + 2000
+        let deadline = now() + min(2000, patience.milliseconds / 2)
         while hasProduced, producer!.value.delivered == 0, producer!.value.failedDelivery == nil, now() < deadline {
             producer!.value.poll(timeout: 20)
         }
-        try patience.repeating { () throws(KafkaError) in try producer!.value.abort(timeout: 5000) }
+        try patience.repeating { (left) throws(KafkaError) in try producer!.value.abort(timeout: left) }
     }
+
+    #if TAGSTREAM_FAILPOINTS
+    /// What librdkafka calls the consumer's position, of every partition that is assigned.
+    private func positions(
+        besides offsets: [TopicPartition: CommittedOffset]
+    ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
+        try consumer!.value.positions().mapValues { CommittedOffset($0, metadata: offsets.first?.value.metadata ?? "") }
+    }
+    #endif
 
     /// Makes a new producer with the same transactional id, then asks the group's coordinator.
     public mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
         refused = nil
         producer = nil
+        #if TAGSTREAM_FAILPOINTS
+        try Failpoint.hit(.inRecover)
+        #endif
         try openProducer()
         var committed: [TopicPartition: Int64] = [:]
-        try patience.repeating { () throws(KafkaError) in
+        try patience.repeating { _ throws(KafkaError) in
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0?.offset }
         }
         return committed
@@ -332,11 +376,12 @@ private struct Patience {
     /// Whether nobody waits for the result any more.
     var isGivenUp: () -> Bool
 
-    func repeating(_ call: () throws(KafkaError) -> Void) throws(KafkaError) {
+    /// - Parameter call: gets the milliseconds that this attempt may take: five seconds, or what is left.
+    func repeating(_ call: (Int32) throws(KafkaError) -> Void) throws(KafkaError) {
         let deadline = now() + milliseconds
         while true {
             do throws(KafkaError) {
-                return try call()
+                return try call(Int32(clamping: max(1, min(5000, deadline - now()))))
             } catch {
                 guard error.remedy == .retry, now() < deadline, !isGivenUp() else { throw error }
             }

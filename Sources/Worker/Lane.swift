@@ -3,41 +3,11 @@ public import Tagstream
 
 /// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
 ///
-/// The pattern is that of KIP-447 as docs/reliability.md tells it step by step. Decisions are in ``TransactionState`` and
-/// ``OffsetLedger``; here are the effects, in the order in which they happen.
+/// The pattern is that of KIP-447 as docs/reliability.md tells it step by step. Decisions are in ``Assignment``, ``TransactionState``
+/// and ``OffsetLedger``; here are the effects, in the order in which they happen.
 public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// What a lane needs to know.
-    public struct Configuration: Sendable {
-        /// When to close a transaction: records, bytes, milliseconds.
-        public var transactionRecords = 10_000
-        /// Bytes of input and output after which a transaction is closed.
-        public var transactionBytes = 16 << 20
-        /// Milliseconds after which a transaction is closed.
-        public var transactionMilliseconds: Int64 = 250
-        /// Records of one poll.
-        public var pollRecords = 1000
-        /// Bytes of one poll.
-        public var pollBytes = 8 << 20
-        /// Milliseconds a poll waits when nothing is there.
-        public var idleMilliseconds: Int64 = 100
-        /// What an event may contain.
-        public var limits = EventLimits()
-        /// Whether ignored records are kept among the dead letters.
-        public var keepsIgnored = false
-        /// Whether to stop once every assigned partition has been read to its end.
-        public var exitsAtEnd = false
-        /// Whether to count matches by action, for a live view.
-        public var countsByAction = false
-        /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
-        public var epochPatience: Int64 = 30_000
-        /// Bytes of output that there is room for from the start; it grows to what a poll comes to.
-        public var outputBytes = 4 << 20
-        /// How many transactions in a row may fail before the lane gives up with the last one's error.
-        public var attempts = 100
-
-        /// The documented defaults.
-        public init() {}
-    }
+    public typealias Configuration = LaneConfiguration
 
     private let configuration: Configuration
     private let snapshots: SnapshotBoard
@@ -50,6 +20,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private var batch = RecordBatch()
     private var out: OutputBatch
     private var ledger = OffsetLedger()
+    private var assignment: Assignment
     private var transaction: TransactionState
     private var snapshot: Snapshot
     private var statistics = LaneStatistics()
@@ -64,10 +35,6 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// With `exitsAtEnd`: where each partition ended when it was first assigned, and which of them have been read up to there.
     private var targets: [TopicPartition: Int64] = [:]
     private var ended: Set<TopicPartition> = []
-    /// Whether the group's last word was an assignment, be it of no partition.
-    private var isAssigned = false
-    /// How many transactions have failed since the last one that was committed.
-    private var failures = 0
 
     private struct RecordPosition: Hashable {
         var partition: TopicPartition
@@ -101,8 +68,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 records: configuration.transactionRecords,
                 bytes: configuration.transactionBytes,
                 milliseconds: configuration.transactionMilliseconds
-            )
+            ),
+            attempts: configuration.attempts
         )
+        assignment = Assignment(pollPatience: configuration.pollPatience)
     }
 
     /// Works until it should stop, until every partition has been read to its end (where that is asked for), or until something is
@@ -128,9 +97,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 return true
             }
             try finishTransaction()
+            try settle()
         } catch {
             // Best effort: what stays open is ended by the broker, or by the next owner of the transactional id.
-            if transaction.isOpen { try? doors.abort() }
+            if transaction.canBeAborted { try? doors.abort() }
             doors.close()
             throw error
         }
@@ -144,12 +114,13 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private var isAtEnd: Bool { hasReadAll && !transaction.isOpen }
 
     /// Whether nothing is left to read of what is assigned: never between two assignments.
-    private var hasReadAll: Bool { configuration.exitsAtEnd && isAssigned && ended.isSuperset(of: ledger.assigned) }
+    private var hasReadAll: Bool { configuration.exitsAtEnd && assignment.isHeld && ended.isSuperset(of: ledger.assigned) }
 
     // MARK: One turn
 
     private mutating func turn() throws {
         let timeout = transaction.patience(at: now(), idle: configuration.idleMilliseconds)
+        assignment.polls(at: now())
         let event = try doors.poll(
             into: &batch,
             records: min(configuration.pollRecords, transaction.roomForRecords),
@@ -165,6 +136,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         }
         // At the end of everything there is nothing to wait for.
         if transaction.isDue(at: now()) || hasReadAll { try finishTransaction() }
+        try settle()
     }
 
     private mutating func process() throws {
@@ -225,8 +197,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     // MARK: Transactions
 
     private mutating func beginTransaction() throws(KafkaError) {
+        transaction.began(at: now(), in: assignment.tenure)
         try doors.begin()
-        transaction.began(at: now())
         // One snapshot a transaction: a change of the catalogue never falls between two of its events.
         snapshot = snapshots.current
         statistics.epoch = snapshot.epoch
@@ -234,24 +206,33 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
 
     /// Commits what is open; after an error that can be met, the work is rewound and will be done again.
     private mutating func finishTransaction() throws {
-        guard transaction.isOpen else { return }
+        guard let tenure = transaction.tenure else { return }
         if let failed = doors.failedRecord {
             try self.failed(failed.error)
             return
         }
-        let epoch = "epoch=\(snapshot.epoch)"
-        let offsets = ledger.offsets.mapValues { CommittedOffset($0, metadata: epoch) }
+        var objection: Assignment.Objection?
         do throws(KafkaError) {
-            try doors.commit(offsets)
+            objection = assignment.objection(toTenure: tenure, at: try doors.place(), now: now())
+            if objection == nil {
+                transaction.commits()
+                let epoch = "epoch=\(snapshot.epoch)"
+                try doors.commit(ledger.offsets.mapValues { CommittedOffset($0, metadata: epoch) })
+            }
         } catch {
             try failed(error)
             return
+        }
+        guard objection == nil else {
+            // What may belong to others is never committed, whatever librdkafka says of the assignment.
+            transaction.aborts()
+            return try abortAndRewind()
         }
         for (partition, next) in ledger.offsets where !tooLarge.isEmpty {
             tooLarge = tooLarge.filter { $0.partition != partition || $0.offset >= next }
         }
         ledger.committed()
-        failures = 0
+        transaction.committed()
         statistics.committed.add(pending)
         statistics.matchesByAction.merge(pendingByAction, uniquingKeysWith: +)
         statistics.commits += 1
@@ -259,52 +240,65 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Meets an error of the open transaction by its remedy.
-    ///
-    /// A retry that is still an error here has used up its patience inside the doors: then the outcome is unknown, as
-    /// it is with everything that has no flag.
     private mutating func failed(_ error: KafkaError) throws {
-        if error.isFenced { throw LaneFailure(fencedBy: error) }
         let culprit = doors.failedRecord
-        if let culprit, culprit.error.isTooLarge { try noteTooLarge(culprit) }
-        failures += 1
-        guard failures < configuration.attempts else { throw culprit?.error ?? error }
-        if error.remedy == .abort || error.isTooLarge || error.isQueueFull {
-            do throws(KafkaError) {
-                try doors.abort()
-                statistics.aborts += 1
-                try rewind(ledger.aborted())
-                return
-            } catch {
-                if error.isFenced { throw LaneFailure(fencedBy: error) }
-            }
+        switch transaction.failed(error) {
+        case .leave: throw LaneFailure(fencedBy: error)
+        case .giveUp: throw culprit?.error ?? error
+        case .recover: break
+        case .abort:
+            if let culprit, culprit.error.isTooLarge { try noteTooLarge(culprit) }
+            try abortAndRewind()
         }
-        try recover()
     }
 
-    /// Nobody knows what became of the transaction: ask the broker, after making sure that it can change no more.
-    private mutating func recover() throws {
-        let committed = try recovered(ledger.assigned)
-        statistics.recoveries += 1
-        try rewind(ledger.recovered(committed: committed))
+    /// Aborts, and goes back to where the transaction began.
+    private mutating func abortAndRewind() throws {
+        guard try abort() else { return }
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.planted == .abortWithoutRewind {
+            ledger.committed()
+            return forgetTransaction()
+        }
+        #endif
+        do throws(KafkaError) { try rewind(ledger.aborted()) } catch { transaction.wayBackFailed() }
     }
 
-    private mutating func recovered(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
+    /// Aborts; false where nobody confirmed it.
+    private mutating func abort() throws -> Bool {
+        do throws(KafkaError) {
+            try doors.abort()
+        } catch {
+            if transaction.abortFailed(error) == .leave { throw LaneFailure(fencedBy: error) }
+            return false
+        }
+        transaction.aborted()
+        statistics.aborts += 1
+        return true
+    }
+
+    /// Where nobody knows what became of the transaction: asks the broker, after making sure that it can change no more.
+    private mutating func settle() throws {
+        guard transaction.isOutcomeUnknown else { return }
+        let committed: [TopicPartition: Int64]
         do {
-            return try doors.recover(partitions)
+            committed = try doors.recover(ledger.assigned)
         } catch let error as KafkaError where error.isFenced {
             throw LaneFailure(fencedBy: error)
         }
+        statistics.recoveries += 1
+        try rewind(ledger.recovered(committed: committed))
+        transaction.recovered()
     }
 
     private mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
         // Also where the seek fails: the transaction has ended, and what follows asks the broker where to go on.
         forgetTransaction()
         ended.subtract(positions.keys)
-        try doors.seek(positions)
+        if !positions.isEmpty { try doors.seek(positions) }
     }
 
     private mutating func forgetTransaction() {
-        transaction.ended()
         pending = OutcomeCounts()
         pendingByAction.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
@@ -331,18 +325,17 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         case .assigned(let partitions):
             try assigned(partitions)
         case .revoked(let partitions):
-            // The group waits for this member, so the commit's own time limits bound it. If it fails, the work is aborted, and the
-            // partitions' next owner does it.
+            // The group waits for this member: one budget for everything. If the commit fails, the work is aborted, and the partitions'
+            // next owner does it; if nobody knows, that is settled once they are given back, so that the group does not wait for it.
+            doors.hurry(RevocationBudget(configuration.revocation, from: now()))
             try finishTransaction()
             try giveUp(partitions)
+            doors.hurry(nil)
         case .lost(let partitions):
+            // Somebody else may own them already: nothing may be committed any more.
             if transaction.isOpen {
-                // Somebody else may own them already: nothing may be committed any more.
-                do throws(KafkaError) { try doors.abort() } catch {
-                    if error.isFenced { throw LaneFailure(fencedBy: error) }
-                    _ = try recovered([])
-                }
-                statistics.aborts += 1
+                transaction.aborts()
+                _ = try abort()
                 forgetTransaction()
             }
             try giveUp(partitions)
@@ -351,12 +344,13 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     private mutating func assigned(_ partitions: [TopicPartition]) throws {
+        let place = try doors.place()
         let committed = try doors.committed(partitions)
         // Nothing is assigned until the catalogue is there: the polls find no records and only show that this member is alive.
         if let next = try waitForEpoch(of: committed) { return try answer(next) }
         try doors.assign(partitions)
         ledger.assign(partitions)
-        isAssigned = true
+        assignment.taken(at: place)
         guard configuration.exitsAtEnd else { return }
         targets.merge(try doors.endOffsets(of: partitions.filter { targets[$0] == nil })) { first, _ in first }
         for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition] ?? .max {
@@ -377,6 +371,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                         + "\(snapshots.current.epoch): is it another catalogue topic?"
                 )
             }
+            assignment.polls(at: now())
             let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 10)
             if case .rebalance(let rebalance) = event { return rebalance }
             doors.release()
@@ -388,7 +383,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         try doors.unassign()
         ledger.revoke(partitions)
         ended.subtract(partitions)
-        isAssigned = false
+        assignment.givenUp()
     }
 
     private static func epoch(in metadata: String) -> Int64? {

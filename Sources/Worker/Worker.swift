@@ -108,14 +108,19 @@ public final class Worker: Service {
 
     private func runLane(_ index: Int, _ snapshots: SnapshotBoard) throws {
         let shouldStop = { self.isStopping.load(ordering: .relaxed) }
-        let doors = KafkaDoors(
+        let kafka = KafkaDoors(
             configuration.doors(lane: index),
             now: MonotonicClock.milliseconds,
             shouldStop: shouldStop,
             notices: notices("lane \(index)")
         )
+        #if TAGSTREAM_FAILPOINTS
+        let doors = FailpointDoors(kafka)
+        #else
+        let doors = kafka
+        #endif
         var lane = Lane(
-            configuration.lane,
+            configuration.laneConfiguration,
             doors: doors,
             snapshots: snapshots,
             board: boards[index],

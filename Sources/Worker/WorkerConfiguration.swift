@@ -51,6 +51,24 @@ public struct WorkerConfiguration: Sendable {
     /// Makes a configuration with the documented defaults.
     public init(client: ClientConfiguration) { self.client = client }
 
+    /// The id under which a lane writes: stable, so that the successor of a worker that was killed ends what that one left open.
+    func transactionalID(lane index: Int) -> String {
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.planted == .randomTransactionalID { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
+        #endif
+        return "\(application)-\(slot)-\(index)"
+    }
+
+    /// A lane's settings, with what librdkafka's own have to say to them.
+    var laneConfiguration: LaneConfiguration {
+        var lane = lane
+        if let text = client.properties["max.poll.interval.ms"], let limit = Int64(text) { lane.pollPatience = limit }
+        if let text = client.properties["session.timeout.ms"], let session = Int64(text) {
+            lane.revocation = RevocationBudget.Limits(sessionMilliseconds: session)
+        }
+        return lane
+    }
+
     func doors(lane index: Int) -> KafkaDoors.Configuration {
         let share = max(1 << 20, queueBytes / max(1, lanes) / 2)
         return KafkaDoors.Configuration(
@@ -62,7 +80,7 @@ public struct WorkerConfiguration: Sendable {
                 instanceID: instanceID.map { "\($0)-\(index)" }
             ),
             producer: TransactionalProducer.Options(
-                transactionalID: "\(application)-\(slot)-\(index)",
+                transactionalID: transactionalID(lane: index),
                 transactionTimeout: transactionTimeout,
                 queueBytes: share
             ),

@@ -1,0 +1,38 @@
+public import Tagstream
+
+/// What a lane needs to know.
+public struct LaneConfiguration: Sendable {
+    /// When to close a transaction: records, bytes, milliseconds.
+    public var transactionRecords = 10_000
+    /// Bytes of input and output after which a transaction is closed.
+    public var transactionBytes = 16 << 20
+    /// Milliseconds after which a transaction is closed.
+    public var transactionMilliseconds: Int64 = 250
+    /// Records of one poll.
+    public var pollRecords = 1000
+    /// Bytes of one poll.
+    public var pollBytes = 8 << 20
+    /// Milliseconds a poll waits when nothing is there.
+    public var idleMilliseconds: Int64 = 100
+    /// What an event may contain.
+    public var limits = EventLimits()
+    /// Whether ignored records are kept among the dead letters.
+    public var keepsIgnored = false
+    /// Whether to stop once every assigned partition has been read to its end.
+    public var exitsAtEnd = false
+    /// Whether to count matches by action, for a live view.
+    public var countsByAction = false
+    /// Milliseconds to wait, after an assignment, for the catalogue to reach the epoch that was committed with a partition.
+    public var epochPatience: Int64 = 30_000
+    /// Bytes of output that there is room for from the start; it grows to what a poll comes to.
+    public var outputBytes = 4 << 20
+    /// How many transactions in a row may fail before the lane gives up with the last one's error.
+    public var attempts = 100
+    /// Milliseconds between two polls after which the group may have given this member's partitions to others (`max.poll.interval.ms`).
+    public var pollPatience: Int64 = 300_000
+    /// What ending a transaction may take while the group waits for this member's partitions.
+    public var revocation = RevocationBudget.Limits()
+
+    /// The documented defaults.
+    public init() {}
+}
