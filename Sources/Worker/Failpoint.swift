@@ -2,6 +2,7 @@
 import Foundation
 import Kafka
 import Synchronization
+import Tagstream
 
 /// A named place in a lane's life at which a test ends the process, stops it, or has a call fail.
 ///
@@ -13,6 +14,7 @@ enum Failpoint: String, CaseIterable, Sendable {
     case afterInit = "after_init"
     case afterAssign = "after_assign"
     case afterBegin = "after_begin"
+    case inPipeline = "in_pipeline"
     case afterFirstProduce = "after_first_produce"
     case afterProduce = "after_produce"
     case beforeOffsets = "before_offsets"
@@ -87,6 +89,35 @@ enum Failpoint: String, CaseIterable, Sendable {
             usleep(delay)
             kill(getpid(), action == .stop ? SIGSTOP : SIGKILL)
         }
+    }
+
+    /// Crashes on records whose value holds the text in `TAGSTREAM_CRASH_ON`, as `TAGSTREAM_CRASH_BY` says: `trap` (default), `abort`,
+    /// `segv`, `overflow` (of the stack), or `kill`, which is what the kernel does to a process without memory.
+    static func crash(on records: Range<Int>, of batch: borrowing RecordBatch) {
+        guard let text = crashText else { return }
+        for index in records where !batch.records[index].hasCrashed {
+            guard let value = batch.records[index].value, contains(value, text) else { continue }
+            switch ProcessInfo.processInfo.environment["TAGSTREAM_CRASH_BY"] ?? "trap" {
+            case "abort": abort()
+            case "segv": UnsafeMutableRawPointer(bitPattern: 8)?.storeBytes(of: 1, as: Int.self)
+            case "overflow": print(overflow(1))
+            case "kill": kill(getpid(), SIGKILL)
+            default: fatalError("a crash that was asked for")
+            }
+        }
+    }
+
+    private static let crashText = ProcessInfo.processInfo.environment["TAGSTREAM_CRASH_ON"].map { Array($0.utf8) }
+
+    private static func contains(_ value: UnsafeRawBufferPointer, _ text: [UInt8]) -> Bool {
+        guard let base = value.baseAddress else { return false }
+        return memmem(base, value.count, text, text.count) != nil
+    }
+
+    @inline(never)
+    private static func overflow(_ depth: Int) -> Int {
+        // Not a tail call, so that the stack grows.
+        depth == .max ? 0 : overflow(depth &+ 1) &* 3 &+ depth
     }
 
     private static func action(at failpoint: Failpoint) -> Action? {

@@ -16,7 +16,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private let shouldStop: () -> Bool
 
     private var doors: Doors
-    private var pipeline: Pipeline
+    private var pipeline: JournaledPipeline
     private var batch = RecordBatch()
     private var out: OutputBatch
     private var ledger = OffsetLedger()
@@ -44,11 +44,13 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// Makes a lane; ``run()`` opens its doors.
     ///
     /// - Parameters:
+    ///   - journal: where the lane notes what is in its pipeline; nil for nowhere.
     ///   - now: milliseconds of a clock that never goes back.
     ///   - shouldStop: asked between batches; true drains the lane.
     public init(
         _ configuration: Configuration,
         doors: consuming Doors,
+        journal: CrashJournal? = nil,
         snapshots: SnapshotBoard,
         board: StatisticsBoard,
         now: @escaping () -> Int64,
@@ -62,7 +64,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.shouldStop = shouldStop
         snapshot = snapshots.current
         out = OutputBatch(capacity: configuration.outputBytes)
-        pipeline = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
+        let plain = Pipeline(limits: configuration.limits, keepsIgnored: configuration.keepsIgnored)
+        pipeline = JournaledPipeline(plain, journal)
         transaction = TransactionState(
             limits: TransactionState.Limits(
                 records: configuration.transactionRecords,
@@ -153,7 +156,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 bytes += record.value?.count ?? 0
             }
             out.removeAll()
-            pipeline.process(batch, under: snapshot, into: &out)
+            pipeline.process(&batch, under: snapshot, into: &out)
             try doors.produce(out, of: batch, firstLabel: firstLabel)
             transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
             pending.add(out.counts)
@@ -231,6 +234,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         for (partition, next) in ledger.offsets where !tooLarge.isEmpty {
             tooLarge = tooLarge.filter { $0.partition != partition || $0.offset >= next }
         }
+        pipeline.committed(ledger.offsets)
         ledger.committed()
         transaction.committed()
         statistics.committed.add(pending)
@@ -350,6 +354,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         if let next = try waitForEpoch(of: committed) { return try answer(next) }
         try doors.assign(partitions)
         ledger.assign(partitions)
+        pipeline.keepSuspects(of: partitions)
         assignment.taken(at: place)
         guard configuration.exitsAtEnd else { return }
         targets.merge(try doors.endOffsets(of: partitions.filter { targets[$0] == nil })) { first, _ in first }

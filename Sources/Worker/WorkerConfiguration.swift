@@ -45,6 +45,8 @@ public struct WorkerConfiguration: Sendable {
     public var queueBytes = 256 << 20
     /// After how many milliseconds the broker ends a transaction that nobody ends.
     public var transactionTimeout = 15_000
+    /// The folder in which lanes note what is in their pipelines, to find records that crash the process; nil for none.
+    public var journalFolder: String?
     /// Every lane's own settings.
     public var lane = Lane<KafkaDoors>.Configuration()
 
@@ -57,6 +59,12 @@ public struct WorkerConfiguration: Sendable {
         if PlantedBug.planted == .randomTransactionalID { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
         #endif
         return "\(application)-\(slot)-\(index)"
+    }
+
+    /// The name of a lane's journal: no other lane of this machine has it, whatever the deployment.
+    func journalName(lane index: Int) -> String {
+        let deployment = CrashHistory.hash("\(client.brokers)\n\(application)\n\(group)".utf8)
+        return "\(String(deployment, radix: 16))-\(slot)-\(index).journal"
     }
 
     /// A lane's settings, with what librdkafka's own have to say to them.

@@ -158,6 +158,7 @@ class Deployment:
             "input": {"topics": [self.raw], "from": "earliest"},
             "output": {"tagged": self.tagged, "matches": self.matches, "dead_letters": self.dead_letters},
             "catalogue": {"topic": self.catalogue},
+            "crash_journal": str(self.folder / "journal"),
             # Six seconds are the least that a real broker takes; noida-db's sessions never expire.
             "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
         }

@@ -406,7 +406,7 @@ class Campaign:
     def _descriptors(self) -> None:
         for slot in self.slots:
             worker = slot.worker
-            now = len(os.listdir(f"/proc/{worker.process.pid}/fd"))
+            now = len(os.listdir(f"/proc/{worker.process.pid}/fd")) if worker.is_running else 0
             if slot.descriptors and now > slot.descriptors + DESCRIPTORS:
                 self.problems.append(f"I8: {worker.name} had {slot.descriptors} descriptors when it began and has {now} now")
 

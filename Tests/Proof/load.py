@@ -24,6 +24,7 @@ class Load:
     def __init__(self, seed: int):
         self.chance = random.Random(seed)
         self.number = 0
+        self.poison_share = 0.001
         self.kinds = {"invalid": 0, "poison": 0, "duplicate": 0}
 
     def take(self, count: int) -> list[Fed]:
@@ -33,15 +34,15 @@ class Load:
         number = self.number
         self.number += 1
         dice = self.chance.random()
-        if dice < 0.001:
+        if dice < self.poison_share:
             self.kinds["poison"] += 1
             return self._poison(number, self.chance.randrange(3))
         size = self.chance.choices([size for size, _ in SIZES], [often for _, often in SIZES])[0]
         record = event(number, self.chance.randrange(size) if size else 0)
-        if dice < 0.011:
+        if dice < self.poison_share + 0.01:
             self.kinds["invalid"] += 1
             broken(record, self.chance.randrange(5))
-        elif dice < 0.061 and number > 100:
+        elif dice < self.poison_share + 0.06 and number > 100:
             # The uuid of an earlier event; without de-duplication both are tagged.
             self.kinds["duplicate"] += 1
             earlier = stable_uuid(number - self.chance.randrange(1, 100))

@@ -48,6 +48,12 @@ private let tooLarge: @Sendable () -> OneRecord = {
     return record
 }
 
+private let crashed: @Sendable () -> OneRecord = {
+    var record = flat()
+    record.hasCrashed = true
+    return record
+}
+
 let reasonRows: [ReasonRow] = [
     ReasonRow("empty_value", "decode", "a tombstone") { OneRecord(nil) },
     ReasonRow("empty_value", "decode", "no bytes") { OneRecord([]) },
@@ -110,6 +116,7 @@ let reasonRows: [ReasonRow] = [
     },
     ReasonRow("invalid_uuid", "validate", "a uuid that is a number") { flat(#","uuid":5"#) },
     ReasonRow("too_large_for_output", "encode", "a row that the broker refused", tooLarge),
+    ReasonRow("crash", "decode", "a record that has crashed the process", crashed),
     ReasonRow("too_large_for_output", "encode", "a row of more than 960,000 bytes") {
         flat(properties: #"{"a":"\#(long(960_000))"}"#)
     },

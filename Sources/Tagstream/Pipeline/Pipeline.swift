@@ -27,10 +27,17 @@ public struct Pipeline: ~Copyable {
     ///
     /// Every record ends in exactly one of tagged, ignored and dead-lettered; `out` holds the records to produce in input order.
     /// Linear in bytes; a warm pipeline allocates nothing for events that are tagged.
-    public mutating func process(_ batch: borrowing RecordBatch, under snapshot: Snapshot, into out: inout OutputBatch)
-    {
+    ///
+    /// - Parameter records: the indices of those records of the batch that are walked; nil for all.
+    public mutating func process(
+        _ batch: borrowing RecordBatch,
+        _ records: Range<Int>? = nil,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
+    ) {
         let before = out.counts.input
-        for index in batch.records.indices {
+        let records = records ?? batch.records.indices
+        for index in records {
             do {
                 try process(batch, at: index, under: snapshot, into: &out)
             } catch {
@@ -38,7 +45,7 @@ public struct Pipeline: ~Copyable {
                 DeadLetterEncoder.encode(batch, at: index, error, epoch: snapshot.epoch, into: &out)
             }
         }
-        precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
+        precondition(out.counts.input - before == records.count, "a record evaporated in the pipeline")
     }
 
     /// decode → tenant → validate → normalise → match → encode; whatever stops a record on its way is thrown as a value.
@@ -49,6 +56,9 @@ public struct Pipeline: ~Copyable {
         under snapshot: Snapshot,
         into out: inout OutputBatch
     ) throws(Rejection) {
+        guard !batch.records[index].hasCrashed else {
+            throw Rejection(.crash, in: .decode, "the process crashed on the record twice, it is not tried any more")
+        }
         let record = try RecordContext(at: index, of: batch, limits)
         let decoded = try decoder.decode(record.value, on: &bench)
         switch try validator.validate(decoded, from: record, under: snapshot, on: &bench) {

@@ -23,6 +23,8 @@ struct Settings {
     var instanceID: String?
     var memory = 512 << 20
     var transactionTimeout = 15_000
+    /// The folder of the crash journals; `auto` and `none` are no folders.
+    var crashJournal = "auto"
     var lane = Lane<KafkaDoors>.Configuration()
 
     /// One key of the configuration file.
@@ -136,6 +138,11 @@ struct Settings {
             guard case .bool(let keeps) = $1 else { throw Mistake($1, "true or false") }
             $0.lane.keepsIgnored = keeps
         },
+        text(
+            "crash_journal",
+            "path, auto or none, auto: folder in which lanes note what they work on, to find records that crash the process",
+            \.crashJournal
+        ),
         number(
             "memory_bytes",
             "bytes, 536870912, 16777216…: what librdkafka's queues may hold, all lanes together",
@@ -273,6 +280,7 @@ struct Settings {
         worker.instanceID = instanceID
         worker.queueBytes = memory
         worker.transactionTimeout = transactionTimeout
+        worker.journalFolder = journalFolder
         worker.lane = lane
         if let catalogueFile {
             let definitions = try DefinitionFile([catalogueFile], defaultTeam: nil)
@@ -289,6 +297,15 @@ struct Settings {
             worker.catalogue = .topic(catalogueTopic)
         }
         return worker
+    }
+
+    /// Where the crash journals are; nil for nowhere.
+    private var journalFolder: String? {
+        switch crashJournal {
+        case "none": nil
+        case "auto": FileManager.default.temporaryDirectory.appending(path: "tagstream-\(getuid())").path
+        default: crashJournal
+        }
     }
 
     // MARK: Kinds of keys
