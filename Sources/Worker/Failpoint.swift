@@ -110,8 +110,10 @@ enum Failpoint: String, CaseIterable, Sendable {
     private static let crashText = ProcessInfo.processInfo.environment["TAGSTREAM_CRASH_ON"].map { Array($0.utf8) }
 
     private static func contains(_ value: UnsafeRawBufferPointer, _ text: [UInt8]) -> Bool {
-        guard let base = value.baseAddress else { return false }
-        return memmem(base, value.count, text, text.count) != nil
+        guard let first = text.first, value.count >= text.count else { return false }
+        return (0...(value.count - text.count)).contains { start in
+            value[start] == first && value[start..<(start + text.count)].elementsEqual(text)
+        }
     }
 
     @inline(never)

@@ -1,5 +1,5 @@
 import Kafka
-public import Tagstream
+import Tagstream
 
 /// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
 ///
