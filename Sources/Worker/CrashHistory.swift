@@ -8,7 +8,9 @@
 /// was seen, and such an end counts less: it makes suspects all the same, but a record is convicted only when ``Limits/stops`` ends fell
 /// on it while it was alone in the pipeline, for some microseconds each time.
 struct CrashHistory: Equatable {
-    /// A record of the input. Topics are told apart by a hash of their names, so that a note has a fixed size.
+    /// A record of the input.
+    ///
+    /// Topics are told apart by a hash of their names, so that a note has a fixed size.
     struct Place: Hashable {
         var topic: UInt64
         var partition: Int32

@@ -107,7 +107,9 @@ public final class CrashJournal {
         for index in records {
             let record = batch.records[index]
             if record.topic != last.topic || record.partition != last.partition {
-                last = (record.topic, record.partition, find(topic(record.topic, batch), record.partition, below: noted))
+                last = (
+                    record.topic, record.partition, find(topic(record.topic, batch), record.partition, below: noted)
+                )
                 // More partitions in one batch than there is room for: the others cannot be suspected.
                 guard last.index < Layout.stretches else { continue }
                 if last.index == noted {

@@ -16,7 +16,12 @@ struct JournaledPipeline: ~Copyable {
     ///
     /// What is convicted of having crashed the process becomes a dead letter and is not looked at.
     mutating func process(_ batch: inout RecordBatch, under snapshot: Snapshot, into out: inout OutputBatch) {
-        guard let journal else { return pipeline.process(batch, under: snapshot, into: &out) }
+        guard let journal else {
+            #if TAGSTREAM_FAILPOINTS
+            Failpoint.crash(on: batch.records.indices, of: batch)
+            #endif
+            return pipeline.process(batch, under: snapshot, into: &out)
+        }
         guard journal.isSuspicious else {
             return process(batch.records.indices, of: batch, noting: journal, under: snapshot, into: &out)
         }
@@ -59,7 +64,9 @@ struct JournaledPipeline: ~Copyable {
     /// Partitions were taken: what is suspected of others is theirs to find out who has them now.
     func keepSuspects(of partitions: [TopicPartition]) {
         guard let journal, journal.isSuspicious else { return }
-        journal.keep(Set(partitions.map { CrashHistory.Home(topic: CrashHistory.hash($0.topic.utf8), partition: $0.partition) }))
+        journal.keep(
+            Set(partitions.map { CrashHistory.Home(topic: CrashHistory.hash($0.topic.utf8), partition: $0.partition) })
+        )
     }
 
     /// Offsets were committed.

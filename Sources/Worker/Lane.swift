@@ -117,7 +117,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private var isAtEnd: Bool { hasReadAll && !transaction.isOpen }
 
     /// Whether nothing is left to read of what is assigned: never between two assignments.
-    private var hasReadAll: Bool { configuration.exitsAtEnd && assignment.isHeld && ended.isSuperset(of: ledger.assigned) }
+    private var hasReadAll: Bool {
+        configuration.exitsAtEnd && assignment.isHeld && ended.isSuperset(of: ledger.assigned)
+    }
 
     // MARK: One turn
 

@@ -427,7 +427,8 @@ class Campaign:
         report.lost = sum("is lost" in problem for problem in outcome.problems)
         report.duplicated = sum("twice" in problem or "several" in problem for problem in outcome.problems)
         report.out_of_order = sum("stands behind" in problem for problem in outcome.problems)
-        report.problems = outcome.problems + self.problems
+        # What is said of the whole stands before what is said of single records.
+        report.problems = self.problems + outcome.problems
         report.seconds = time.monotonic() - self.began
         REPORTS.append(report)
         shown = "\n".join(report.problems[:20])

@@ -9,7 +9,9 @@ import Testing
 private typealias Stretch = CrashHistory.Stretch
 private typealias Place = CrashHistory.Place
 
-private func place(_ offset: Int64, partition: Int32 = 0) -> Place { Place(topic: 7, partition: partition, offset: offset) }
+private func place(_ offset: Int64, partition: Int32 = 0) -> Place {
+    Place(topic: 7, partition: partition, offset: offset)
+}
 private func stretch(_ first: Int64, _ last: Int64, partition: Int32 = 0) -> Stretch {
     Stretch(topic: 7, partition: partition, first: first, last: last)
 }
@@ -83,7 +85,14 @@ private func stretch(_ first: Int64, _ last: Int64, partition: Int32 = 0) -> Str
         let topic = batch.index(ofTopic: "events_raw")
         for partition: Int32 in 0..<2 {
             for offset in 0..<count {
-                batch.append(topic: topic, partition: partition, offset: Int64(offset), timestamp: 0, key: nil, value: nil)
+                batch.append(
+                    topic: topic,
+                    partition: partition,
+                    offset: Int64(offset),
+                    timestamp: 0,
+                    key: nil,
+                    value: nil
+                )
             }
         }
         return batch
