@@ -9,6 +9,7 @@ what was fed, and byte by byte to a run of one undisturbed lane.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -29,8 +30,8 @@ from waiting import until
 #: Transactions of a campaign: small enough that many are cut.
 TRANSACTION = {"max_records": 400, "max_ms": 50}
 #: Records that are written ten times a second, and those that come at once before a fault, so that it falls into work.
-TRICKLE = 60
-BURST = 1200
+TRICKLE = 90
+BURST = 1500
 #: I8: more than this is a leak (resident bytes of one worker), and so are more descriptors than it had when it first worked.
 RESIDENT_BYTES = 400 << 20
 DESCRIPTORS = 5
@@ -151,6 +152,8 @@ class Feeder(threading.Thread):
         self.ends: dict[int, int] = dict.fromkeys(range(deployment.partitions), 0)
         self.finishing = threading.Event()
         self.more = threading.Event()
+        self.silent = threading.Event()
+        self.writing = threading.Lock()
         self.lock = threading.Lock()
         self.wanted = 0
         self.failure: BaseException | None = None
@@ -159,13 +162,26 @@ class Feeder(threading.Thread):
         producer = self.deployment.producer()
         try:
             while not self.finishing.is_set():
-                with self.lock:
-                    count, self.wanted = self.wanted + TRICKLE, 0
-                self.feed(self.load.take(count), list(self.ends), producer)
+                with self.writing:
+                    if not self.silent.is_set():
+                        with self.lock:
+                            count, self.wanted = self.wanted + TRICKLE, 0
+                        self.feed(self.load.take(count), list(self.ends), producer)
                 self.more.wait(0.1)
                 self.more.clear()
         except BaseException as failure:  # noqa: BLE001: told by the campaign, which would wait for ever otherwise
             self.failure = failure
+
+    @contextlib.contextmanager
+    def quiet(self):
+        """Nothing is written but what the test writes itself."""
+        self.silent.set()
+        with self.writing:
+            pass
+        try:
+            yield
+        finally:
+            self.silent.clear()
 
     def burst(self, count: int) -> None:
         """Has so many more records written at once."""
@@ -199,7 +215,8 @@ class Campaign:
     """One campaign on one deployment."""
 
     def __init__(self, deployment, name: str, seed: int, workers: int = 2, lanes: int = 2, env: dict[str, str] | None = None,
-                 **settings: object):
+                 patience: float = PATIENCE, **settings: object):
+        self.patience = patience
         self.deployment, self.lanes, self.env = deployment, lanes, env or {}
         self.kafka = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000, "message.max.bytes": MESSAGE_BYTES}
         self.settings = settings
@@ -269,7 +286,7 @@ class Campaign:
 
     # Progress
 
-    def await_progress(self, before: dict[int, int], seconds: float = PATIENCE) -> float:
+    def await_progress(self, before: dict[int, int], seconds: float | None = None) -> float:
         """Waits until every partition has been committed beyond what it was, or to its end; when the last of them did."""
 
         def moved() -> bool:
@@ -280,9 +297,14 @@ class Campaign:
             return all(now.get(partition, 0) > before.get(partition, 0) or now.get(partition, 0) >= end
                        for partition, end in self.feeder.ends.items())
 
-        until(moved, seconds, f"every partition to be committed beyond {before} (I9); at {self.monitor.look()}")
+        until(moved, seconds or self.patience, f"every partition to be committed beyond {before} (I9); at {self.monitor.look()}")
         with self.monitor.lock:
             return max(self.monitor.since.get(partition, 0) for partition in self.feeder.ends)
+
+    def await_end(self) -> None:
+        """Waits until all that was written is committed."""
+        until(lambda: self.check_workers() or all(self.monitor.look().get(p, 0) >= end for p, end in self.feeder.ends.items()), 60,
+              f"all of the input to be committed: {self.feeder.ends}; at {self.monitor.look()}")
 
     def check_workers(self) -> None:
         """A worker that ended by itself has failed."""
@@ -390,9 +412,7 @@ class Campaign:
         self.feeder.join(60)
         if self.feeder.failure is not None:
             raise self.feeder.failure
-        ends = dict(self.feeder.ends)
-        until(lambda: self.check_workers() or all(self.monitor.look().get(p, 0) >= end for p, end in ends.items()), 60,
-              "all of the input to be committed")
+        self.await_end()
         self._descriptors()
         for slot in self.slots:
             code = slot.worker.drain()

@@ -82,6 +82,10 @@ def test_killed_while_partitions_are_revoked(deployment):
         before = run.monitor.look()
         run.launch(slot)
         run.recovered(f"at {place}", time.monotonic(), before, counts=False)
+        # The small broker never ends a rebalance that a member leaves while it is under way: first everybody has to have worked.
+        for _ in range(3):
+            run.await_progress(run.monitor.look())
+            time.sleep(0.5)
         assert guest.drain() == 0, guest.stderr[-3000:]
         run.await_progress(run.monitor.look())
     run.finish()
@@ -103,6 +107,15 @@ def test_suspended_beyond_a_transactions_time(deployment):
         run.suspend(run.slots[number % 2], 1.5)
     for number in range(3):
         run.replace(run.slots[number % 2], suspended=True)
+    run.finish()
+
+
+def test_suspended_beyond_its_poll_interval(deployment):
+    """SIGSTOP for longer than `max.poll.interval.ms`: the member has left its group, aborts what is open, joins again and goes on."""
+    run = Campaign(deployment, "poll interval exceeded", 13)
+    run.kafka["max.poll.interval.ms"] = 6000
+    run.start()
+    run.suspend(run.slots[0], 8)
     run.finish()
 
 
