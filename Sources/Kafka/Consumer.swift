@@ -188,10 +188,6 @@ public struct Consumer: ~Copyable {
         var added = 0
         var size = 0
         while added < records, size < bytes {
-            #if TAGSTREAM_FAILPOINTS
-            // Only a rebalance between two records of a poll shows this mistake: so polls take their time.
-            if PlantedBug.planted == .positionInsteadOfLedger, added > 0 { usleep(200) }
-            #endif
             let message = rd_kafka_consumer_poll(client.handle, timeout)
             if let rebalance = client.state.rebalance {
                 client.state.rebalance = nil

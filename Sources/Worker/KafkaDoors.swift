@@ -123,6 +123,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// Leaves the group and closes both clients.
     public mutating func close() {
         messages.removeAll()
+        #if TAGSTREAM_FAILPOINTS
+        readAhead.forget()
+        #endif
         consumer?.value.close()
         consumer = nil
         producer = nil
@@ -140,12 +143,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         producer?.value.poll(timeout: 0)
         batch.removeAll()
         messages.removeAll()
-        let outcome = try consumer!.value.poll(
-            into: &messages,
-            records: records,
-            bytes: bytes,
-            timeout: Int32(clamping: timeout)
-        )
+        let outcome = try read(records: records, bytes: bytes, timeout: Int32(clamping: timeout))
         if case .rebalance(let rebalance) = outcome {
             messages.removeAll()
             return .rebalance(rebalance)
@@ -163,6 +161,13 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
             record.forEachHeader { name, value in batch.appendHeader(name: name, value: value) }
         }
         return .records(ends: Dictionary(messages.ends.map { ($0.partition, $0.offset) }, uniquingKeysWith: max))
+    }
+
+    private mutating func read(records: Int, bytes: Int, timeout: Int32) throws(KafkaError) -> Consumer.Outcome {
+        #if TAGSTREAM_FAILPOINTS
+        if let outcome = readAhead.take(into: &messages) { return outcome }
+        #endif
+        return try consumer!.value.poll(into: &messages, records: records, bytes: bytes, timeout: timeout)
     }
 
     private mutating func topicIndex(_ record: MessageBatch.Record, _ batch: inout RecordBatch) -> Int32 {
@@ -204,10 +209,18 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     }
 
     /// Gives the assignment back.
-    public mutating func unassign() throws(KafkaError) { try consumer!.value.unassign() }
+    public mutating func unassign() throws(KafkaError) {
+        #if TAGSTREAM_FAILPOINTS
+        readAhead.forget()
+        #endif
+        try consumer!.value.unassign()
+    }
 
     /// Seeks within assigned partitions.
     public mutating func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) {
+        #if TAGSTREAM_FAILPOINTS
+        readAhead.forget()
+        #endif
         try consumer!.value.seek(offsets)
     }
 
@@ -316,11 +329,16 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     }
 
     #if TAGSTREAM_FAILPOINTS
-    /// What librdkafka calls the consumer's position, of every partition that is assigned.
-    private func positions(
+    private var readAhead = ReadAhead()
+
+    /// What librdkafka calls the consumer's position, of every partition that is assigned, once the next records have been read.
+    private mutating func positions(
         besides offsets: [TopicPartition: CommittedOffset]
     ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
-        try consumer!.value.positions().mapValues { CommittedOffset($0, metadata: offsets.first?.value.metadata ?? "") }
+        try readAhead.fill(from: consumer!.value)
+        return try consumer!.value.positions().mapValues {
+            CommittedOffset($0, metadata: offsets.first?.value.metadata ?? "")
+        }
     }
     #endif
 
@@ -345,46 +363,4 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
 private final class Owned<Value: ~Copyable> {
     var value: Value
     init(_ value: consuming Value) { self.value = value }
-}
-
-/// How long a worker that is to stop still waits for the cluster: one budget for all calls that follow.
-private final class StopBudget {
-    private let milliseconds: Int64
-    private let now: () -> Int64
-    private let shouldStop: () -> Bool
-    private var end: Int64?
-
-    init(milliseconds: Int64, now: @escaping () -> Int64, shouldStop: @escaping () -> Bool) {
-        self.milliseconds = milliseconds
-        self.now = now
-        self.shouldStop = shouldStop
-    }
-
-    /// Whether the worker is to stop and has waited long enough.
-    func isOver() -> Bool {
-        guard shouldStop() else { return false }
-        let end = end ?? now() + milliseconds
-        self.end = end
-        return now() >= end
-    }
-}
-
-/// Repeats calls while their remedy is to repeat them.
-private struct Patience {
-    let milliseconds: Int64
-    let now: () -> Int64
-    /// Whether nobody waits for the result any more.
-    var isGivenUp: () -> Bool
-
-    /// - Parameter call: gets the milliseconds that this attempt may take: five seconds, or what is left.
-    func repeating(_ call: (Int32) throws(KafkaError) -> Void) throws(KafkaError) {
-        let deadline = now() + milliseconds
-        while true {
-            do throws(KafkaError) {
-                return try call(Int32(clamping: max(1, min(5000, deadline - now()))))
-            } catch {
-                guard error.remedy == .retry, now() < deadline, !isGivenUp() else { throw error }
-            }
-        }
-    }
 }
