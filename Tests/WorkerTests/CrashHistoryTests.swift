@@ -153,11 +153,21 @@ private func stretch(_ first: Int64, _ last: Int64, partition: Int32 = 0) -> Str
         #expect(throws: CrashJournal.Unavailable.self) { try CrashJournal(folder: "/proc/nowhere", name: "a") }
     }
 
+    @Test func `leaves no file when there is nothing to tell`() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        do { _ = try CrashJournal(folder: folder, name: "a") }
+        #expect(!FileManager.default.fileExists(atPath: folder + "/a"))
+    }
+
     @Test func `believes nothing in a file that cannot be`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var random = SeededGenerator(seed: 20)
         for _ in 0..<50 {
-            do { _ = try CrashJournal(folder: folder, name: "a") }
+            do {
+                // With something in the pipeline, so that the file stays.
+                let journal = try CrashJournal(folder: folder, name: "a")
+                journal.begins(0..<1, of: batch(1))
+            }
             let file = try #require(FileHandle(forUpdatingAtPath: folder + "/a"))
             try file.seek(toOffset: 8)
             try file.write(contentsOf: Data((0..<12_000).map { _ in UInt8(random.below(256)) }))
