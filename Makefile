@@ -7,16 +7,22 @@ SHELL := /bin/bash
 # Undeclared imports fail the build: docs/ARCHITECTURE.md's arrows are compiled.
 STRICT := --explicit-target-dependency-import-check error
 SWIFT_FILES := Package.swift Sources Tests Benchmarks
+# `make chaos BROKERS=host:port MINUTES=60 SEED=1`; without BROKERS on a broker of its own.
+BROKERS ?=
+MINUTES ?= 5
+SEED ?=
+
 SCRIPTS := scripts/setup scripts/pytest-suites .ci/run
 
 RELEASE := .build/release/tagstream
+FAILPOINTS := .build-failpoints/release/tagstream
 TAGSTREAM_BINARY ?= $(CURDIR)/$(RELEASE)
 export TAGSTREAM_BINARY
 
 # What `make demo` passes on: make demo ARGS="--count 200000 --lanes 2"
 ARGS ?=
 # The Python suites, in the order of what they cost. Each is a process of its own: make test-python SUITES=Checks
-SUITES ?= Checks Deploy Schemas Differential EndToEnd
+SUITES ?= Checks Deploy Schemas Differential EndToEnd Proof
 
 .PHONY: help
 help: ## this list
@@ -37,8 +43,18 @@ demo: ## set up, build, run the whole pipeline in one process (ARGS="--count 200
 build: ## build the release binary, .build/release/tagstream
 	swift build -c release --product tagstream $(STRICT)
 
+.PHONY: failpoints
+failpoints: ## build the executable that can be killed at named places, .build-failpoints/release/tagstream
+	TAGSTREAM_FAILPOINTS=1 swift build -c release --product tagstream --scratch-path .build-failpoints $(STRICT)
+
+.PHONY: chaos
+chaos: ## faults for MINUTES=5 on BROKERS=host:port (none: a broker of its own), and a table of what became of it
+	@scripts/setup build test
+	@$(MAKE) --no-print-directory build failpoints
+	.venv/bin/python Tests/Proof/chaos.py --minutes $(MINUTES) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: test
-test: setup build test-swift test-python ## set up, build, run every test
+test: setup build failpoints test-swift test-python ## set up, build, run every test
 
 .PHONY: test-swift
 test-swift: ## the Swift tests (ARGS="--filter Matcher")
@@ -74,4 +90,4 @@ format: ## format the Swift files in place
 
 .PHONY: clean
 clean: ## remove what was built; .venv stays
-	rm -rf .build .build-bench .pytest_cache
+	rm -rf .build .build-bench .build-failpoints .pytest_cache

@@ -4,11 +4,17 @@ import PackageDescription
 
 // The rooms, and who may know whom (docs/ARCHITECTURE.md). An arrow that is not written here does not compile: CI builds with
 // --explicit-target-dependency-import-check error.
-let settings: [SwiftSetting] = [
+var settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
+
+// The build that the proof needs (`make failpoints`): it can be killed at named places and can have mistakes planted in it
+// (docs/reliability.md). Nothing of that is in any other build; Tests/Proof looks for it in the release binary.
+if ProcessInfo.processInfo.environment["TAGSTREAM_FAILPOINTS"] != nil {
+    settings.append(.define("TAGSTREAM_FAILPOINTS"))
+}
 
 let package = Package(
     name: "tagstream",

@@ -93,6 +93,9 @@ public struct Consumer: ~Copyable {
         try raw.set("enable.auto.offset.store", "false")
         // Also what makes OffsetFetch wait for pending transactions (KIP-447): a read_uncommitted consumer loses that silently.
         try raw.set("isolation.level", "read_committed")
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.planted == .readUncommittedConsumer { try raw.set("isolation.level", "read_uncommitted") }
+        #endif
         try raw.set("auto.offset.reset", options.reset?.rawValue ?? "error")
         try raw.set("enable.partition.eof", "true")
         try raw.set("allow.auto.create.topics", "false")
@@ -185,7 +188,7 @@ public struct Consumer: ~Copyable {
     /// - Parameters:
     ///   - records: the most records to add.
     ///   - bytes: stop adding once this many bytes of values have been added.
-    /// - Throws: what a partition or the group reports: an offset that does not exist, a missing right, an exceeded poll interval.
+    /// - Throws: what a partition or the group reports: an offset that does not exist, a missing right.
     public func poll(
         into batch: inout MessageBatch,
         records: Int,
@@ -223,8 +226,9 @@ public struct Consumer: ~Copyable {
             let reason = String(cString: rd_kafka_message_errstr(message))
             let place = topic.map { " \($0)[\(message.pointee.partition)]" } ?? ""
             let error = KafkaError(code, "read\(place)", reason: reason)
-            // Connections come and go; librdkafka says so and repairs them itself.
-            if error.isRetriable {
+            // Connections come and go; librdkafka says so and repairs them itself. After an exceeded poll interval it has left the group: the
+            // loss of the partitions is the next thing that it tells, and then it joins again.
+            if error.isRetriable || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED {
                 client.state.notices(ClientNotice(level: 4, facility: error.name, message: reason))
                 continue
             }
@@ -348,12 +352,6 @@ public struct Consumer: ~Copyable {
         client.state.isClosing = true
         rd_kafka_consumer_close(client.handle)
     }
-}
-
-/// Owner of a consumer's group metadata.
-public struct GroupMetadata: ~Copyable {
-    let handle: OpaquePointer
-    deinit { rd_kafka_consumer_group_metadata_destroy(handle) }
 }
 
 extension Client {

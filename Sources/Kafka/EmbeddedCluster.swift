@@ -68,6 +68,16 @@ public final class EmbeddedCluster: @unchecked Sendable {
     /// Forgets errors that were injected and not yet met.
     public func clearErrors(of request: Request) { rd_kafka_mock_clear_request_errors(cluster, request.rawValue) }
 
+    /// Makes a broker the coordinator of a transactional id.
+    public func setCoordinator(ofTransactionalID id: String, to broker: Int32) throws(KafkaError) {
+        try KafkaError.check(rd_kafka_mock_coordinator_set(cluster, "transaction", id, broker), "move a coordinator")
+    }
+
+    /// Makes a broker the coordinator of a group.
+    public func setCoordinator(ofGroup group: String, to broker: Int32) throws(KafkaError) {
+        try KafkaError.check(rd_kafka_mock_coordinator_set(cluster, "group", group, broker), "move a coordinator")
+    }
+
     /// Cuts a broker off, or brings it back.
     public func setDown(_ isDown: Bool, broker: Int32 = 1) {
         _ = isDown ? rd_kafka_mock_broker_set_down(cluster, broker) : rd_kafka_mock_broker_set_up(cluster, broker)

@@ -59,7 +59,14 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         }
     }
 
-    private var patience: Patience { Patience(milliseconds: configuration.patience, now: now, isGivenUp: stop.isOver) }
+    private var patience: Patience { patience(of: configuration.patience) }
+
+    private func patience(of milliseconds: Int64) -> Patience {
+        Patience(milliseconds: min(milliseconds, configuration.patience), now: now, isGivenUp: stop.isOver)
+    }
+
+    /// The budget of a revocation that is under way.
+    private var budget: RevocationBudget?
 
     private struct Output {
         var topic: TransactionalProducer.Topic
@@ -107,6 +114,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     public mutating func open() throws {
         // The producer first: what an earlier owner of the transactional id left open has to end before offsets are read.
         try openProducer()
+        #if TAGSTREAM_FAILPOINTS
+        try Failpoint.hit(.inInit)
+        #endif
         let consumer = try Consumer(configuration.client, configuration.consumer, notices: notices)
         if !configuration.inputs.isEmpty { try consumer.subscribe(configuration.inputs) }
         self.consumer = Owned(consumer)
@@ -116,7 +126,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         var patience = patience
         if consumer == nil { patience.isGivenUp = shouldStop }
         producer = Owned(try TransactionalProducer(configuration.client, configuration.producer, notices: notices))
-        try patience.repeating { () throws(KafkaError) in try producer!.value.initTransactions(timeout: 5000) }
+        try patience.repeating { (left) throws(KafkaError) in try producer!.value.initTransactions(timeout: left) }
         outputs = []
         for destination in Destination.allCases {
             outputs.append(try output(configuration.topic(of: destination), patience))
@@ -127,7 +137,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
 
     private mutating func output(_ name: String, _ patience: Patience) throws(KafkaError) -> Output {
         var partitions: Int32 = 0
-        try patience.repeating { () throws(KafkaError) in
+        try patience.repeating { _ throws(KafkaError) in
             partitions = try producer!.value.partitionCount(of: name, timeout: 5000)
         }
         return Output(topic: try producer!.value.topic(name), partitions: partitions)
@@ -136,6 +146,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// Leaves the group and closes both clients.
     public mutating func close() {
         messages.removeAll()
+        #if TAGSTREAM_FAILPOINTS
+        readAhead.forget()
+        #endif
         consumer?.value.close()
         consumer = nil
         producer = nil
@@ -153,12 +166,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         producer?.value.poll(timeout: 0)
         batch.removeAll()
         messages.removeAll()
-        let outcome = try consumer!.value.poll(
-            into: &messages,
-            records: records,
-            bytes: bytes,
-            timeout: Int32(clamping: timeout)
-        )
+        let outcome = try read(records: records, bytes: bytes, timeout: Int32(clamping: timeout))
         if case .rebalance(let rebalance) = outcome {
             messages.removeAll()
             return .rebalance(rebalance)
@@ -178,6 +186,13 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         return .records(ends: Dictionary(messages.ends.map { ($0.partition, $0.offset) }, uniquingKeysWith: max))
     }
 
+    private mutating func read(records: Int, bytes: Int, timeout: Int32) throws(KafkaError) -> Consumer.Outcome {
+        #if TAGSTREAM_FAILPOINTS
+        if let outcome = readAhead.take(into: &messages) { return outcome }
+        #endif
+        return try consumer!.value.poll(into: &messages, records: records, bytes: bytes, timeout: timeout)
+    }
+
     private mutating func topicIndex(_ record: MessageBatch.Record, _ batch: inout RecordBatch) -> Int32 {
         let identity = record.topicIdentity
         if let known = topics.first(where: { $0.identity == identity }) { return known.index }
@@ -194,7 +209,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         _ partitions: [TopicPartition]
     ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
         var committed: [TopicPartition: CommittedOffset] = [:]
-        try patience.repeating { () throws(KafkaError) in
+        try patience.repeating { _ throws(KafkaError) in
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0 }
         }
         return committed
@@ -209,7 +224,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     public mutating func endOffsets(of partitions: [TopicPartition]) throws(KafkaError) -> [TopicPartition: Int64] {
         var ends: [TopicPartition: Int64] = [:]
         for partition in partitions {
-            try patience.repeating { () throws(KafkaError) in
+            try patience.repeating { _ throws(KafkaError) in
                 ends[partition] = try consumer!.value.watermarks(of: partition, timeout: 5000).high
             }
         }
@@ -217,10 +232,18 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     }
 
     /// Gives the assignment back.
-    public mutating func unassign() throws(KafkaError) { try consumer!.value.unassign() }
+    public mutating func unassign() throws(KafkaError) {
+        #if TAGSTREAM_FAILPOINTS
+        readAhead.forget()
+        #endif
+        try consumer!.value.unassign()
+    }
 
     /// Seeks within assigned partitions.
     public mutating func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) {
+        #if TAGSTREAM_FAILPOINTS
+        readAhead.forget()
+        #endif
         try consumer!.value.seek(offsets)
     }
 
@@ -255,6 +278,9 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
                 partition,
                 label: firstLabel + Int(record.input)
             )
+            #if TAGSTREAM_FAILPOINTS
+            try Failpoint.hit(.afterFirstProduce)
+            #endif
         }
         producer!.value.poll(timeout: 0)
     }
@@ -298,25 +324,44 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         return producer?.value.failedDelivery
     }
 
+    /// Asks librdkafka.
+    public mutating func place() throws(KafkaError) -> GroupPlace { try consumer!.value.groupMetadata().place() }
+
+    /// Bounds what follows.
+    public mutating func hurry(_ budget: RevocationBudget?) { self.budget = budget }
+
     /// Sends the offsets with fresh group metadata, then commits; both are resumed while they can be retried.
+    ///
+    /// Never with the timeout "for ever": an end of the client's state machine that forgets to answer (2.0.2 and later, "outdated") would
+    /// block the lane's thread.
     public mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
-        try patience.repeating { () throws(KafkaError) in
+        #if TAGSTREAM_FAILPOINTS
+        let offsets = try PlantedBug.planted == .positionInsteadOfLedger ? positions(besides: offsets) : offsets
+        #endif
+        let forOffsets = patience(of: budget?.beforeEnd(at: now()) ?? .max)
+        try forOffsets.repeating { (left) throws(KafkaError) in
             // Fresh each time: it carries the generation that fences a member the group has given up.
             let group = try consumer!.value.groupMetadata()
-            try producer!.value.send(offsets, of: group, timeout: 5000)
+            try producer!.value.send(offsets, of: group, timeout: left)
         }
-        try patience.repeating { () throws(KafkaError) in try producer!.value.commit(timeout: 5000) }
+        #if TAGSTREAM_FAILPOINTS
+        try Failpoint.hit(.afterOffsets)
+        Failpoint.hitSoon(.inCommit)
+        #endif
+        let forEnd = patience(of: budget?.forEnd(at: now()) ?? .max)
+        try forEnd.repeating { (left) throws(KafkaError) in try producer!.value.commit(timeout: left) }
     }
 
     /// Aborts, resumed while it can be retried.
     public mutating func abort() throws(KafkaError) {
         refused = nil
+        let patience = patience(of: budget?.forEnd(at: now()) ?? .max)
         // An abort while the first request is under way makes the broker call the producer's state invalid (#4849): wait for one answer.
-        let deadline = now() + 2000
+        let deadline = now() + min(2000, patience.milliseconds / 2)
         while hasProduced, producer!.value.delivered == 0, producer!.value.failedDelivery == nil, now() < deadline {
             producer!.value.poll(timeout: 20)
         }
-        try patience.repeating { () throws(KafkaError) in try producer!.value.abort(timeout: 5000) }
+        try patience.repeating { (left) throws(KafkaError) in try producer!.value.abort(timeout: left) }
     }
 
     // MARK: The changelog of uuids
@@ -359,34 +404,32 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// Closes that consumer.
     public mutating func closeChangelog() { changelogReader = nil }
 
+    #if TAGSTREAM_FAILPOINTS
+    private var readAhead = ReadAhead()
+
+    /// What librdkafka calls the consumer's position, of every partition that is assigned, once the next records have been read.
+    private mutating func positions(
+        besides offsets: [TopicPartition: CommittedOffset]
+    ) throws(KafkaError) -> [TopicPartition: CommittedOffset] {
+        try readAhead.fill(from: consumer!.value)
+        return try consumer!.value.positions().mapValues {
+            CommittedOffset($0, metadata: offsets.first?.value.metadata ?? "")
+        }
+    }
+    #endif
+
     /// Makes a new producer with the same transactional id, then asks the group's coordinator.
     public mutating func recover(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
         refused = nil
         producer = nil
+        #if TAGSTREAM_FAILPOINTS
+        try Failpoint.hit(.inRecover)
+        #endif
         try openProducer()
         var committed: [TopicPartition: Int64] = [:]
-        try patience.repeating { () throws(KafkaError) in
+        try patience.repeating { _ throws(KafkaError) in
             committed = try consumer!.value.committed(partitions, timeout: 10_000).compactMapValues { $0?.offset }
         }
         return committed
-    }
-}
-
-/// Repeats calls while their remedy is to repeat them.
-private struct Patience {
-    let milliseconds: Int64
-    let now: () -> Int64
-    /// Whether nobody waits for the result any more.
-    var isGivenUp: () -> Bool
-
-    func repeating(_ call: () throws(KafkaError) -> Void) throws(KafkaError) {
-        let deadline = now() + milliseconds
-        while true {
-            do throws(KafkaError) {
-                return try call()
-            } catch {
-                guard error.remedy == .retry, now() < deadline, !isGivenUp() else { throw error }
-            }
-        }
     }
 }

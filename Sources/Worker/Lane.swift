@@ -3,8 +3,8 @@ import Tagstream
 
 /// One lane: consume → process → produce → offsets, in transactions, on one thread that owns consumer and producer.
 ///
-/// The pattern is that of KIP-447 as docs/reliability.md tells it step by step. Decisions are in ``TransactionState`` and
-/// ``OffsetLedger``; here are the effects, in the order in which they happen.
+/// The pattern is that of KIP-447 as docs/reliability.md tells it step by step. Decisions are in ``Assignment``, ``TransactionState``
+/// and ``OffsetLedger``; here are the effects, in the order in which they happen.
 public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// What a lane needs to know.
     public typealias Configuration = LaneConfiguration
@@ -15,10 +15,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private let now: () -> Int64
     private let shouldStop: () -> Bool
     private var doors: Doors
-    private var pipeline: Pipeline
+    private var pipeline: JournaledPipeline
     private var batch = RecordBatch()
     private var out: OutputBatch
     private var ledger = OffsetLedger()
+    private var assignment: Assignment
     private var transaction: TransactionState
     private var snapshot: Snapshot
     private var statistics = LaneStatistics()
@@ -33,10 +34,6 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// With `exitsAtEnd`: where each partition ended when it was first assigned, and which of them have been read up to there.
     private var targets: [TopicPartition: Int64] = [:]
     private var ended: Set<TopicPartition> = []
-    /// Whether the group's last word was an assignment, be it of no partition.
-    private var isAssigned = false
-    /// How many transactions have failed since the last one that was committed.
-    private var failures = 0
 
     private struct RecordPosition: Hashable {
         var partition: TopicPartition
@@ -46,11 +43,13 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// Makes a lane; ``run()`` opens its doors.
     ///
     /// - Parameters:
+    ///   - journal: where the lane notes what is in its pipeline; nil for nowhere.
     ///   - now: milliseconds of a clock that never goes back.
     ///   - shouldStop: asked between batches; true drains the lane.
     public init(
         _ configuration: Configuration,
         doors: consuming Doors,
+        journal: CrashJournal? = nil,
         snapshots: SnapshotBoard,
         board: StatisticsBoard,
         now: @escaping () -> Int64,
@@ -64,14 +63,16 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.shouldStop = shouldStop
         snapshot = snapshots.current
         out = OutputBatch(capacity: configuration.outputBytes)
-        pipeline = configuration.makePipeline()
+        pipeline = JournaledPipeline(configuration.makePipeline(), journal)
         transaction = TransactionState(
             limits: TransactionState.Limits(
                 records: configuration.transactionRecords,
                 bytes: configuration.transactionBytes,
                 milliseconds: configuration.transactionMilliseconds
-            )
+            ),
+            attempts: configuration.attempts
         )
+        assignment = Assignment(pollPatience: configuration.pollPatience)
     }
 
     /// Works until it should stop, until every partition has been read to its end (where that is asked for), or until something is
@@ -97,9 +98,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 return true
             }
             try finishTransaction()
+            try settle()
         } catch {
             // Best effort: what stays open is ended by the broker, or by the next owner of the transactional id.
-            if transaction.isOpen { try? doors.abort() }
+            if transaction.canBeAborted { try? doors.abort() }
             doors.close()
             throw error
         }
@@ -113,12 +115,15 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     private var isAtEnd: Bool { hasReadAll && !transaction.isOpen }
 
     /// Whether nothing is left to read of what is assigned: never between two assignments.
-    private var hasReadAll: Bool { configuration.exitsAtEnd && isAssigned && ended.isSuperset(of: ledger.assigned) }
+    private var hasReadAll: Bool {
+        configuration.exitsAtEnd && assignment.isHeld && ended.isSuperset(of: ledger.assigned)
+    }
 
     // MARK: One turn
 
     private mutating func turn() throws {
         let timeout = transaction.patience(at: now(), idle: configuration.idleMilliseconds)
+        assignment.polls(at: now())
         let event = try doors.poll(
             into: &batch,
             records: min(configuration.pollRecords, transaction.roomForRecords),
@@ -134,6 +139,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         }
         // At the end of everything there is nothing to wait for.
         if transaction.isDue(at: now()) || hasReadAll { try finishTransaction() }
+        try settle()
     }
 
     private mutating func process() throws {
@@ -150,8 +156,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                 bytes += record.value?.count ?? 0
             }
             out.removeAll()
-            pipeline.process(batch, under: snapshot, into: &out)
-            statistics.failingActions = pipeline.failures.failures
+            pipeline.process(&batch, under: snapshot, into: &out)
+            statistics.failingActions = pipeline.plain.failures.failures
             try doors.produce(out, of: batch, firstLabel: firstLabel)
             transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
             pending.add(out.counts)
@@ -195,8 +201,8 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     // MARK: Transactions
 
     private mutating func beginTransaction() throws(KafkaError) {
+        transaction.began(at: now(), in: assignment.tenure)
         try doors.begin()
-        transaction.began(at: now())
         // One snapshot a transaction: a change of the catalogue never falls between two of its events.
         snapshot = snapshots.current
         statistics.epoch = snapshot.epoch
@@ -204,25 +210,36 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
 
     /// Commits what is open; after an error that can be met, the work is rewound and will be done again.
     private mutating func finishTransaction() throws {
-        guard transaction.isOpen else { return }
+        guard let tenure = transaction.tenure else { return }
         if let failed = doors.failedRecord {
             try self.failed(failed.error)
             return
         }
-        let offsets = ledger.offsets.map { ($0, CommittedOffset($1, metadata: note(beside: $0))) }
+        var objection: Assignment.Objection?
         do throws(KafkaError) {
-            try WindowChanges.write(pipeline.duplicates, of: batch, to: &doors)
-            try doors.commit(Dictionary(uniqueKeysWithValues: offsets))
+            objection = assignment.objection(toTenure: tenure, at: try doors.place(), now: now())
+            if objection == nil {
+                transaction.commits()
+                try WindowChanges.write(pipeline.plain.duplicates, of: batch, to: &doors)
+                let offsets = ledger.offsets.map { ($0, CommittedOffset($1, metadata: note(beside: $0))) }
+                try doors.commit(Dictionary(uniqueKeysWithValues: offsets))
+            }
         } catch {
             try failed(error)
             return
         }
+        guard objection == nil else {
+            // What may belong to others is never committed, whatever librdkafka says of the assignment.
+            transaction.aborts()
+            return try abortAndRewind()
+        }
         for (partition, next) in ledger.offsets where !tooLarge.isEmpty {
             tooLarge = tooLarge.filter { $0.partition != partition || $0.offset >= next }
         }
+        pipeline.committed(ledger.offsets)
         ledger.committed()
-        pipeline.duplicates.commit()
-        failures = 0
+        pipeline.plain.duplicates.commit()
+        transaction.committed()
         statistics.committed.add(pending)
         statistics.matchesByAction.merge(pendingByAction, uniquingKeysWith: +)
         statistics.commits += 1
@@ -230,63 +247,76 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Meets an error of the open transaction by its remedy.
-    ///
-    /// A retry that is still an error here has used up its patience inside the doors: then the outcome is unknown, as
-    /// it is with everything that has no flag.
     private mutating func failed(_ error: KafkaError) throws {
-        if error.isFenced { throw LaneFailure(fencedBy: error) }
         let culprit = doors.failedRecord
-        if let culprit, culprit.error.isTooLarge { try noteTooLarge(culprit) }
-        failures += 1
-        guard failures < configuration.attempts else { throw culprit?.error ?? error }
-        if error.remedy == .abort || error.isTooLarge || error.isQueueFull {
-            do throws(KafkaError) {
-                try doors.abort()
-                statistics.aborts += 1
-                try rewind(ledger.aborted())
-                return
-            } catch {
-                if error.isFenced { throw LaneFailure(fencedBy: error) }
-            }
+        switch transaction.failed(error) {
+        case .leave: throw LaneFailure(fencedBy: error)
+        case .giveUp: throw culprit?.error ?? error
+        case .recover: break
+        case .abort:
+            if let culprit, culprit.error.isTooLarge { try noteTooLarge(culprit) }
+            try abortAndRewind()
         }
-        try recover()
     }
 
-    /// Nobody knows what became of the transaction: ask the broker, after making sure that it can change no more.
-    private mutating func recover() throws {
-        let committed = try recovered(ledger.assigned)
+    /// Aborts, and goes back to where the transaction began.
+    private mutating func abortAndRewind() throws {
+        guard try abort() else { return }
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.planted == .abortWithoutRewind {
+            ledger.committed()
+            return forgetTransaction()
+        }
+        #endif
+        do throws(KafkaError) { try rewind(ledger.aborted()) } catch { transaction.wayBackFailed() }
+    }
+
+    /// Aborts; false where nobody confirmed it.
+    private mutating func abort() throws -> Bool {
+        do throws(KafkaError) {
+            try doors.abort()
+        } catch {
+            if transaction.abortFailed(error) == .leave { throw LaneFailure(fencedBy: error) }
+            return false
+        }
+        transaction.aborted()
+        statistics.aborts += 1
+        return true
+    }
+
+    /// Where nobody knows what became of the transaction: asks the broker, after making sure that it can change no more.
+    private mutating func settle() throws {
+        guard transaction.isOutcomeUnknown else { return }
+        let committed: [TopicPartition: Int64]
+        do {
+            committed = try doors.recover(ledger.assigned)
+        } catch let error as KafkaError where error.isFenced {
+            throw LaneFailure(fencedBy: error)
+        }
         statistics.recoveries += 1
         // All of a transaction is there or nothing: where its offsets are committed, its uuids are in the changelog.
         for (partition, next) in ledger.offsets where committed[partition] ?? 0 >= next {
-            pipeline.duplicates.commit(batch.input(partition))
+            pipeline.plain.duplicates.commit(batch.input(partition))
         }
         try rewind(ledger.recovered(committed: committed))
+        transaction.recovered()
     }
 
     /// What a partition's next owner has to know.
     private mutating func note(beside partition: TopicPartition) -> String {
-        OffsetNote(epoch: snapshot.epoch, uuids: pipeline.duplicates.next(of: batch.input(partition))).text
-    }
-
-    private mutating func recovered(_ partitions: [TopicPartition]) throws -> [TopicPartition: Int64] {
-        do {
-            return try doors.recover(partitions)
-        } catch let error as KafkaError where error.isFenced {
-            throw LaneFailure(fencedBy: error)
-        }
+        OffsetNote(epoch: snapshot.epoch, uuids: pipeline.plain.duplicates.next(of: batch.input(partition))).text
     }
 
     private mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
         // Also where the seek fails: the transaction has ended, and what follows asks the broker where to go on.
         forgetTransaction()
-        pipeline.forgetWarnings()
+        pipeline.plain.forgetWarnings()
         ended.subtract(positions.keys)
-        try doors.seek(positions)
+        if !positions.isEmpty { try doors.seek(positions) }
     }
 
     private mutating func forgetTransaction() {
-        transaction.ended()
-        pipeline.duplicates.takeBack()
+        pipeline.plain.duplicates.takeBack()
         pending = OutcomeCounts()
         pendingByAction.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
@@ -313,19 +343,18 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         case .assigned(let partitions):
             try assigned(partitions)
         case .revoked(let partitions):
-            // The group waits for this member, so the commit's own time limits bound it. If it fails, the work is aborted, and the
-            // partitions' next owner does it.
+            // The group waits for this member: one budget for everything. If the commit fails, the work is aborted, and the partitions'
+            // next owner does it; if nobody knows, that is settled once they are given back, so that the group does not wait for it.
+            doors.hurry(RevocationBudget(configuration.revocation, from: now()))
             try finishTransaction()
             try giveUp(partitions)
+            doors.hurry(nil)
         case .lost(let partitions):
+            // Somebody else may own them already: nothing may be committed any more.
             if transaction.isOpen {
-                // Somebody else may own them already: nothing may be committed any more.
-                do throws(KafkaError) { try doors.abort() } catch {
-                    if error.isFenced { throw LaneFailure(fencedBy: error) }
-                    _ = try recovered([])
-                }
-                statistics.aborts += 1
-                pipeline.forgetWarnings()
+                transaction.aborts()
+                _ = try abort()
+                pipeline.plain.forgetWarnings()
                 forgetTransaction()
             }
             try giveUp(partitions)
@@ -334,13 +363,15 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     private mutating func assigned(_ partitions: [TopicPartition]) throws {
+        let place = try doors.place()
         let committed = try doors.committed(partitions)
         // Nothing is assigned until the catalogue is there: the polls find no records and only show that this member is alive.
         if let next = try waitForEpoch(of: committed) { return try answer(next) }
         if let next = try restoreWindows(of: partitions, at: committed) { return try answer(next) }
         try doors.assign(partitions)
         ledger.assign(partitions)
-        isAssigned = true
+        pipeline.keepSuspects(of: partitions)
+        assignment.taken(at: place)
         guard configuration.exitsAtEnd else { return }
         targets.merge(try doors.endOffsets(of: partitions.filter { targets[$0] == nil })) { first, _ in first }
         for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition] ?? .max {
@@ -361,6 +392,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                         + "\(snapshots.current.epoch): is it another catalogue topic?"
                 )
             }
+            assignment.polls(at: now())
             let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 10)
             if case .rebalance(let rebalance) = event { return rebalance }
             doors.release()
@@ -375,11 +407,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         of partitions: [TopicPartition],
         at committed: [TopicPartition: CommittedOffset]
     ) throws -> Rebalance? {
-        guard pipeline.duplicates.isOn else { return nil }
-        var restoration = WindowRestoration(of: partitions, at: committed, in: &pipeline.duplicates, &batch)
+        guard pipeline.plain.duplicates.isOn else { return nil }
+        var restoration = WindowRestoration(of: partitions, at: committed, in: &pipeline.plain.duplicates, &batch)
         defer { doors.closeChangelog() }
         while !restoration.isComplete, !shouldStop() {
-            try restoration.read(from: &doors, into: &pipeline.duplicates, now: now(), configuration.epochPatience)
+            try restoration.read(from: &doors, into: &pipeline.plain.duplicates, now: now(), configuration.epochPatience)
             if restoration.isComplete { break }
             let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 0)
             if case .rebalance(let rebalance) = event { return rebalance }
@@ -392,6 +424,6 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         try doors.unassign()
         ledger.revoke(partitions)
         ended.subtract(partitions)
-        isAssigned = false
+        assignment.givenUp()
     }
 }

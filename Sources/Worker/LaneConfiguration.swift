@@ -30,6 +30,10 @@ public struct LaneConfiguration: Sendable {
     public var outputBytes = 4 << 20
     /// How many transactions in a row may fail before the lane gives up with the last one's error.
     public var attempts = 100
+    /// Milliseconds between two polls after which the group may have given this member's partitions to others (`max.poll.interval.ms`).
+    public var pollPatience: Int64 = 300_000
+    /// What ending a transaction may take while the group waits for this member's partitions.
+    public var revocation = RevocationBudget.Limits()
 
     /// For how many events of its partition a uuid is remembered; 0 looks for no duplicates.
     public var duplicateWindow = 0

@@ -41,6 +41,10 @@ public protocol LaneDoors: ~Copyable {
         throws(KafkaError)
     /// The input record (by its number within the transaction) whose output could not be delivered, and why.
     var failedRecord: FailedDelivery? { get }
+    /// This member's place in the group at this moment, as the client knows it.
+    mutating func place() throws(KafkaError) -> GroupPlace
+    /// From here on calls that end a transaction have to keep to a budget; nil: they have their usual patience again.
+    mutating func hurry(_ budget: RevocationBudget?)
     /// Sends the offsets and commits, both with fresh group metadata.
     mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError)
     /// Aborts.

@@ -65,13 +65,19 @@ struct OffsetLedger: Equatable {
         for partition in entries.keys { entries[partition]?.start = nil }
     }
 
-    /// The transaction is aborted: where to seek.
+    /// The transaction is aborted: where to seek, for every partition that anything was read of.
     ///
-    /// The first record that returns must be the one it began with.
+    /// Where the transaction has records, the first one that returns must be the one it began with. The others go to where they stand,
+    /// too: what a seek of librdkafka leaves in the queues of its neighbours is nothing that one has to know.
     mutating func aborted() -> [TopicPartition: Int64] {
-        let starts = entries.compactMapValues(\.start)
-        for (partition, start) in starts { entries[partition] = Entry(start: nil, next: start, expected: start) }
-        return starts
+        var positions: [TopicPartition: Int64] = [:]
+        for (partition, entry) in entries {
+            guard let next = entry.next else { continue }
+            let expected = entry.start ?? entry.expected
+            positions[partition] = expected ?? next
+            entries[partition] = Entry(start: nil, next: expected ?? next, expected: expected)
+        }
+        return positions
     }
 
     /// The transaction's outcome was unknown and the broker has been asked: where to seek.

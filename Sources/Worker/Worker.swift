@@ -146,21 +146,45 @@ public final class Worker: Service {
 
     private func runLane(_ index: Int, _ snapshots: SnapshotBoard) throws {
         let shouldStop = { self.isStopping.load(ordering: .relaxed) }
-        let doors = KafkaDoors(
+        let kafka = KafkaDoors(
             configuration.doors(lane: index),
             now: MonotonicClock.milliseconds,
             shouldStop: shouldStop,
             notices: notices("lane \(index)")
         )
+        #if TAGSTREAM_FAILPOINTS
+        let doors = FailpointDoors(kafka)
+        #else
+        let doors = kafka
+        #endif
+        let journal = journal(lane: index)
+        defer { if let journal { CrashSignals.forget(journal) } }
         var lane = Lane(
-            configuration.lane,
+            configuration.laneConfiguration,
             doors: doors,
+            journal: journal,
             snapshots: snapshots,
             board: boards[index],
             now: MonotonicClock.milliseconds,
             shouldStop: shouldStop
         )
         try lane.run()
+    }
+
+    /// A lane's journal, watched for crashes of the calling thread; nil where none is wanted or there can be none.
+    private func journal(lane index: Int) -> CrashJournal? {
+        guard let folder = configuration.journalFolder else { return nil }
+        do {
+            let journal = try CrashJournal(folder: folder, name: configuration.journalName(lane: index))
+            if journal.isSuspicious {
+                logger.warning("records are suspected of a crash", metadata: ["lane": "\(index)"])
+            }
+            CrashSignals.watch(journal)
+            return journal
+        } catch {
+            logger.warning("there is no crash journal", metadata: ["lane": "\(index)", "error": "\(error)"])
+            return nil
+        }
     }
 
     // MARK: The catalogue

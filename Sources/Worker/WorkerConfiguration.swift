@@ -55,6 +55,8 @@ public struct WorkerConfiguration: Sendable {
     public var enrichment = EnrichmentSettings()
     /// The files that enrichments look things up in.
     public var enrichmentFiles = EnrichmentFiles()
+    /// The folder in which lanes note what is in their pipelines, to find records that crash the process; nil for none.
+    public var journalFolder: String?
     /// Every lane's own settings.
     public var lane = Lane<KafkaDoors>.Configuration()
 
@@ -63,6 +65,29 @@ public struct WorkerConfiguration: Sendable {
 
     /// A lane's part of the memory.
     public var budget: MemoryBudget { MemoryBudget(bytes: memoryBytes, lanes: lanes) }
+    /// The id under which a lane writes: stable, so that the successor of a worker that was killed ends what that one left open.
+    func transactionalID(lane index: Int) -> String {
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.planted == .randomTransactionalID { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
+        #endif
+        return "\(application)-\(slot)-\(index)"
+    }
+
+    /// The name of a lane's journal: no other lane of this machine has it, whatever the deployment.
+    func journalName(lane index: Int) -> String {
+        let deployment = CrashHistory.hash("\(client.brokers)\n\(application)\n\(group)".utf8)
+        return "\(String(deployment, radix: 16))-\(slot)-\(index).journal"
+    }
+
+    /// A lane's settings, with what librdkafka's own have to say to them.
+    var laneConfiguration: LaneConfiguration {
+        var lane = lane
+        if let text = client.properties["max.poll.interval.ms"], let limit = Int64(text) { lane.pollPatience = limit }
+        if let text = client.properties["session.timeout.ms"], let session = Int64(text) {
+            lane.revocation = RevocationBudget.Limits(sessionMilliseconds: session)
+        }
+        return lane
+    }
 
     func doors(lane index: Int) -> KafkaDoors.Configuration {
         let budget = budget
@@ -76,7 +101,7 @@ public struct WorkerConfiguration: Sendable {
                 instanceID: instanceID.map { "\($0)-\(index)" }
             ),
             producer: TransactionalProducer.Options(
-                transactionalID: "\(application)-\(slot)-\(index)",
+                transactionalID: transactionalID(lane: index),
                 transactionTimeout: transactionTimeout,
                 queueBytes: budget.producerBytes,
                 queueRecords: budget.producerRecords

@@ -176,10 +176,20 @@ def test_the_configuration_is_mounted_where_the_flag_looks():
     container = pod()["spec"]["containers"][0]
     path = next(a.removeprefix("--config=") for a in container["args"] if a.startswith("--config="))
     mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
-    for volume in pod()["spec"]["volumes"]:
+    maps = [volume for volume in pod()["spec"]["volumes"] if "configMap" in volume]
+    assert maps
+    for volume in maps:
         assert volume["configMap"]["name"] == of_kind("ConfigMap")["metadata"]["name"]
         mounted = [f"{mounts[volume['name']]['mountPath']}/{file}" for file in of_kind("ConfigMap")["data"]]
         assert path in mounted
+
+
+def test_the_crash_journal_is_on_a_volume_that_outlives_the_container():
+    settings = yaml.safe_load(next(iter(of_kind("ConfigMap")["data"].values())))
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod()["spec"]["containers"][0]["volumeMounts"]}
+    kept = [mounts[volume["name"]] for volume in pod()["spec"]["volumes"] if "emptyDir" in volume]
+    # In a folder of its own: the volume's root belongs to root and can be written by everybody.
+    assert any(settings["crash_journal"].startswith(f"{path}/") for path in kept)
 
 
 def test_the_pod_may_do_nothing_but_its_work():

@@ -52,18 +52,19 @@ def tagstream(*arguments: object, timeout: float = 60, input: bytes | None = Non
 class RunningWorker:
     """A `tagstream run` in the background, with its output in files."""
 
-    def __init__(self, arguments: list[str], folder: pathlib.Path, name: str):
+    def __init__(self, arguments: list[str], folder: pathlib.Path, name: str, program: pathlib.Path | None = None,
+                 env: dict[str, str] | None = None):
         self.name = name
         self.out_path = folder / f"{name}.out"
         self.err_path = folder / f"{name}.err"
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
-                [str(binary()), "run", *arguments],
+                [str(program or binary()), "run", *arguments],
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,
                 cwd=REPOSITORY,
-                env=environment(),
+                env=environment() | (env or {}),
                 start_new_session=True,
             )
 
@@ -143,6 +144,8 @@ class Deployment:
         self.catalogue = f"{self.tag}-catalogue"
         self.changelog = f"{self.tag}-dedup"
         self.workers: list[RunningWorker] = []
+        #: Another executable for the workers than the one under test.
+        self.program: pathlib.Path | None = None
         self.admin = AdminClient({"bootstrap.servers": cluster.address, "log_level": 0})
         self.config = self.write_config("tagstream.json")
 
@@ -159,6 +162,7 @@ class Deployment:
                        "warnings": self.warnings},
             "catalogue": {"topic": self.catalogue},
             "dedup": {"topic": self.changelog},
+            "crash_journal": str(self.folder / "journal"),
             # Six seconds are the least that a real broker takes; noida-db's sessions never expire.
             "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
         }
@@ -193,12 +197,12 @@ class Deployment:
         return done
 
     def worker(self, *arguments: object, slot: int = 0, lanes: int = 1, static: str | None = None, config: pathlib.Path | None = None,
-               **more: object) -> RunningWorker:
+               env: dict[str, str] | None = None, **more: object) -> RunningWorker:
         """Starts a worker; `more` are sections of the configuration."""
         number = len(self.workers)
         path = config or self.write_config(f"worker-{number}.json", static, **more)
         words = ["--config", path, "--slot", slot, "--lanes", lanes, "--json", *arguments]
-        worker = RunningWorker([str(word) for word in words], self.folder, f"worker-{number}")
+        worker = RunningWorker([str(word) for word in words], self.folder, f"worker-{number}", self.program, env)
         self.workers.append(worker)
         return worker
 

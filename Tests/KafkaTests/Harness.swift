@@ -6,8 +6,8 @@ struct Harness {
     let cluster: EmbeddedCluster
     let client: ClientConfiguration
 
-    init(topics: [String: Int32] = ["t": 1], properties: [String: String] = [:]) throws {
-        cluster = try EmbeddedCluster()
+    init(topics: [String: Int32] = ["t": 1], properties: [String: String] = [:], brokers: Int32 = 1) throws {
+        cluster = try EmbeddedCluster(brokers: brokers)
         for (topic, partitions) in topics { try cluster.createTopic(topic, partitions: partitions) }
         client = try ClientConfiguration(brokers: cluster.bootstrapServers, properties: properties)
     }
@@ -142,6 +142,10 @@ extension Consumer {
 
 /// Kafka's error codes, by their names in its protocol; librdkafka's own are negative.
 enum Code {
+    static let unknown: Int32 = -1
+    static let unknownTopic: Int32 = 3
+    static let unsupportedVersion: Int32 = 35
+    static let invalidRequest: Int32 = 42
     static let queueFull: Int32 = -184
     static let timedOut: Int32 = -185
     static let fenced: Int32 = -144

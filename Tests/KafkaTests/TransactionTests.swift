@@ -21,56 +21,99 @@ import Testing
         var testDescription: String { "\(request) answers \(code): \(outcome)" }
     }
 
-    private static let passing: [Row] = [
-        Row(.initProducerID, Code.coordinatorNotAvailable, .absorbed),
-        Row(.addPartitionsToTransaction, Code.coordinatorNotAvailable, .absorbed),
-        Row(.addOffsetsToTransaction, Code.coordinatorNotAvailable, .absorbed),
-        Row(.transactionalOffsetCommit, Code.coordinatorNotAvailable, .absorbed),
-        Row(.endTransaction, Code.coordinatorNotAvailable, .absorbed),
-        Row(.initProducerID, Code.concurrentTransactions, .absorbed),
-        Row(.addPartitionsToTransaction, Code.concurrentTransactions, .absorbed),
-        Row(.addOffsetsToTransaction, Code.concurrentTransactions, .absorbed),
-        Row(.transactionalOffsetCommit, Code.concurrentTransactions, .absorbed),
-        Row(.endTransaction, Code.concurrentTransactions, .absorbed),
-        Row(.addPartitionsToTransaction, Code.notCoordinator, .absorbed),
-        Row(.endTransaction, Code.notCoordinator, .absorbed),
-        Row(.produce, Code.notLeader, .absorbed),
-        Row(.findCoordinator, Code.coordinatorNotAvailable, .absorbed),
+    /// The codes that a broker may answer a call of a transaction with, by what librdkafka 2.0.2 makes of them.
+    private static let table: [(EmbeddedCluster.Request, absorbed: [Int32], abort: [Int32], exit: [Int32])] = [
+        (
+            .initProducerID,
+            absorbed: [
+                Code.unknown, Code.requestTimedOut, Code.coordinatorLoading, Code.coordinatorNotAvailable,
+                Code.notCoordinator, Code.concurrentTransactions, Code.invalidState, Code.invalidMapping,
+            ],
+            abort: [],
+            exit: [Code.producerFenced, Code.invalidEpoch, Code.clusterForbidden, Code.transactionalIDForbidden]
+        ),
+        (
+            .addPartitionsToTransaction,
+            absorbed: [
+                Code.unknownTopic, Code.coordinatorLoading, Code.coordinatorNotAvailable, Code.notCoordinator,
+                Code.concurrentTransactions,
+            ],
+            abort: [
+                Code.unknown, Code.requestTimedOut, Code.topicForbidden, Code.invalidMapping, Code.unsupportedVersion,
+                Code.invalidRequest,
+            ],
+            exit: [
+                Code.producerFenced, Code.invalidEpoch, Code.invalidState, Code.clusterForbidden,
+                Code.transactionalIDForbidden,
+            ]
+        ),
+        (
+            .addOffsetsToTransaction,
+            absorbed: [
+                Code.unknownTopic, Code.requestTimedOut, Code.coordinatorLoading, Code.coordinatorNotAvailable,
+                Code.notCoordinator, Code.concurrentTransactions,
+            ],
+            // Fenced, and yet only to be aborted: that is why a lane asks for the code and not for the flag.
+            abort: [
+                Code.producerFenced, Code.unknown, Code.groupForbidden, Code.invalidMapping, Code.unsupportedVersion,
+                Code.invalidRequest,
+            ],
+            exit: [Code.invalidEpoch, Code.invalidState, Code.clusterForbidden, Code.transactionalIDForbidden]
+        ),
+        (
+            .transactionalOffsetCommit,
+            absorbed: [
+                Code.unknownTopic, Code.requestTimedOut, Code.coordinatorLoading, Code.coordinatorNotAvailable,
+                Code.notCoordinator, Code.concurrentTransactions,
+            ],
+            abort: [
+                Code.producerFenced, Code.unknown, Code.illegalGeneration, Code.unknownMember, Code.fencedInstance,
+                Code.rebalanceInProgress, Code.groupForbidden, Code.topicForbidden, Code.invalidRequest,
+            ],
+            exit: [
+                Code.invalidEpoch, Code.invalidState, Code.invalidMapping, Code.clusterForbidden,
+                Code.transactionalIDForbidden,
+            ]
+        ),
+        (
+            .endTransaction,
+            absorbed: [
+                Code.coordinatorLoading, Code.coordinatorNotAvailable, Code.notCoordinator, Code.concurrentTransactions,
+            ],
+            abort: [
+                Code.unknown, Code.requestTimedOut, Code.invalidMapping, Code.unsupportedVersion, Code.invalidRequest,
+            ],
+            exit: [
+                Code.producerFenced, Code.invalidEpoch, Code.invalidState, Code.clusterForbidden,
+                Code.transactionalIDForbidden,
+            ]
+        ),
+        (
+            .produce,
+            absorbed: [Code.unknownTopic, Code.notLeader, Code.requestTimedOut],
+            abort: [
+                Code.messageTooLarge, Code.topicForbidden, Code.unknown, Code.clusterForbidden, Code.invalidState,
+                Code.invalidMapping, Code.transactionalIDForbidden, Code.invalidRequest, Code.producerFenced,
+            ],
+            exit: [Code.invalidEpoch]
+        ),
+        // The group's coordinator is asked for as well, and may meet the error first: only what is the same for both.
+        (
+            .findCoordinator,
+            absorbed: [
+                Code.coordinatorNotAvailable, Code.coordinatorLoading, Code.requestTimedOut, Code.unknown,
+            ],
+            abort: [],
+            exit: []
+        ),
     ]
 
-    private static let fencing: [Row] = [
-        Row(.initProducerID, Code.producerFenced, .exit),
-        Row(.addPartitionsToTransaction, Code.producerFenced, .exit),
-        Row(.addOffsetsToTransaction, Code.producerFenced, .abort),
-        Row(.transactionalOffsetCommit, Code.producerFenced, .abort),
-        Row(.endTransaction, Code.producerFenced, .exit),
-    ]
+    private static let rows: [Row] = table.flatMap { call, absorbed, abort, exit in
+        absorbed.map { Row(call, $0, .absorbed) } + abort.map { Row(call, $0, .abort) }
+            + exit.map { Row(call, $0, .exit) }
+    }
 
-    private static let state: [Row] = [
-        Row(.initProducerID, Code.invalidState, .absorbed),
-        Row(.addPartitionsToTransaction, Code.invalidState, .exit),
-        Row(.addOffsetsToTransaction, Code.invalidState, .exit),
-        Row(.transactionalOffsetCommit, Code.invalidState, .exit),
-        Row(.endTransaction, Code.invalidState, .exit),
-        Row(.transactionalOffsetCommit, Code.invalidMapping, .exit),
-    ]
-
-    private static let group: [Row] = [
-        Row(.transactionalOffsetCommit, Code.illegalGeneration, .abort),
-        Row(.transactionalOffsetCommit, Code.unknownMember, .abort),
-        Row(.transactionalOffsetCommit, Code.fencedInstance, .abort),
-        Row(.transactionalOffsetCommit, Code.rebalanceInProgress, .abort),
-        Row(.transactionalOffsetCommit, Code.groupForbidden, .abort),
-    ]
-
-    private static let rights: [Row] = [
-        Row(.produce, Code.messageTooLarge, .abort),
-        Row(.produce, Code.topicForbidden, .abort),
-        Row(.addPartitionsToTransaction, Code.topicForbidden, .abort),
-        Row(.initProducerID, Code.transactionalIDForbidden, .exit),
-    ]
-
-    @Test(arguments: passing + fencing + state + group + rights)
+    @Test(arguments: rows)
     func `has one remedy`(row: Row) throws {
         for request in EmbeddedCluster.Request.allCases { harness.cluster.clearErrors(of: request) }
         let id = row.testDescription
@@ -97,21 +140,22 @@ import Testing
         consumer.close()
     }
 
+    private static func repeating(_ call: () throws(KafkaError) -> Void) throws(KafkaError) {
+        for attempt in 0..<20 {
+            do throws(KafkaError) {
+                return try call()
+            } catch {
+                guard error.remedy == .retry, attempt < 19 else { throw error }
+            }
+        }
+    }
+
     /// One whole transaction; returns the error that ended it, after repeating what may be repeated.
     private static func transact(
         _ producer: inout TransactionalProducer,
         _ consumer: borrowing Consumer,
         isNew: Bool = true
     ) -> KafkaError? {
-        func repeating(_ call: () throws(KafkaError) -> Void) throws(KafkaError) {
-            for attempt in 0..<20 {
-                do throws(KafkaError) {
-                    return try call()
-                } catch {
-                    guard error.remedy == .retry, attempt < 19 else { throw error }
-                }
-            }
-        }
         do throws(KafkaError) {
             if isNew { try repeating { () throws(KafkaError) in try producer.initTransactions(timeout: 5000) } }
             let topic = try producer.topic("t")
@@ -132,6 +176,65 @@ import Testing
         } catch {
             return error
         }
+    }
+
+    @Test func `has a row for every call and every class`() {
+        #expect(Self.rows.count >= 60)
+        #expect(Set(Self.table.map(\.0)).count == 7)
+    }
+
+    // MARK: The cluster's own troubles
+
+    @Test func `is none while the broker is away for a moment`() throws {
+        let harness = try Harness(topics: ["t": 1, "in": 1])
+        var producer = try harness.producer()
+        let consumer = try harness.consumer()
+        #expect(Self.transact(&producer, consumer) == nil)
+        let topic = try producer.topic("t")
+        try producer.begin()
+        try producer.produce("a", to: topic, label: 1)
+        producer.settle(1)
+        harness.cluster.setDown(true)
+        let group = try consumer.groupMetadata()
+        let offsets = [TopicPartition("in", 0): CommittedOffset(2)]
+        // Each call gives up after its time and may be repeated with the same arguments.
+        let error = #expect(throws: KafkaError.self) { try producer.send(offsets, of: group, timeout: 300) }
+        #expect(error?.remedy == .retry)
+        harness.cluster.setDown(false)
+        try Self.repeating { () throws(KafkaError) in try producer.send(offsets, of: group, timeout: 5000) }
+        harness.cluster.setDown(true)
+        let late = #expect(throws: KafkaError.self) { try producer.commit(timeout: 300) }
+        #expect(late?.remedy == .retry)
+        harness.cluster.setDown(false)
+        try Self.repeating { () throws(KafkaError) in try producer.commit(timeout: 5000) }
+        consumer.close()
+    }
+
+    @Test func `is none when every answer takes three seconds`() throws {
+        let harness = try Harness(topics: ["t": 1, "in": 1])
+        var producer = try harness.producer()
+        let consumer = try harness.consumer()
+        #expect(Self.transact(&producer, consumer) == nil)
+        harness.cluster.setRoundTripTime(3000)
+        #expect(Self.transact(&producer, consumer, isNew: false) == nil)
+        harness.cluster.setRoundTripTime(0)
+        consumer.close()
+    }
+
+    @Test func `is none when the coordinators move`() throws {
+        let harness = try Harness(topics: ["t": 1, "in": 1], brokers: 3)
+        var producer = try harness.producer("moving")
+        let consumer = try harness.consumer("moving")
+        for (number, broker) in ([1, 2, 3, 1] as [Int32]).enumerated() {
+            try harness.cluster.setCoordinator(ofTransactionalID: "moving", to: broker)
+            try harness.cluster.setCoordinator(ofGroup: "moving", to: broker % 3 + 1)
+            // The old coordinator says that it is one no more.
+            harness.cluster.inject([Code.notCoordinator], into: .endTransaction)
+            harness.cluster.inject([Code.notCoordinator], into: .transactionalOffsetCommit)
+            let error = Self.transact(&producer, consumer, isNew: number == 0)
+            #expect(error == nil, "\(error.map(String.init(describing:)) ?? "")")
+        }
+        consumer.close()
     }
 
     @Test func `of one record is told by the record's label, and an abort is no failure of others`() throws {

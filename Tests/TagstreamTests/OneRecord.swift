@@ -11,6 +11,7 @@ struct OneRecord {
     var timestamp: Int64 = 1_756_720_802_950
     var offset: Int64 = 12_345
     var isTooLargeForOutput = false
+    var hasCrashed = false
 
     init(_ value: [UInt8]?) { self.value = value }
     init(_ text: String) { value = Array(text.utf8) }
@@ -158,6 +159,7 @@ func process(
     let tooLarge = Set(records.filter(\.isTooLargeForOutput).map(\.offset))
     batch.keep { kept, _ in
         kept.isTooLargeForOutput = tooLarge.contains(kept.offset)
+        kept.hasCrashed = records.contains { $0.hasCrashed && $0.offset == kept.offset }
         return true
     }
     var out = OutputBatch(capacity: 1 << 10)

@@ -48,6 +48,12 @@ private let tooLarge: @Sendable () -> OneRecord = {
     return record
 }
 
+private let crashed: @Sendable () -> OneRecord = {
+    var record = flat()
+    record.hasCrashed = true
+    return record
+}
+
 let reasonRows: [ReasonRow] = [
     ReasonRow("schema_validation_failed", "validate", "without what its schema requires") { flat(event: #""strict""#) },
     ReasonRow("schema_validation_failed", "validate", "in an envelope, with a name that hides behind an escape") {
@@ -149,6 +155,7 @@ let reasonRows: [ReasonRow] = [
         flat(properties: #"{"alias":["a"]}"#, event: #""$merge_dangerously""#)
     },
     ReasonRow("too_large_for_output", "encode", "a row that the broker refused", tooLarge),
+    ReasonRow("crash", "decode", "a record that has crashed the process", crashed),
     ReasonRow("too_large_for_output", "encode", "a row of more than 960,000 bytes") {
         flat(properties: #"{"a":"\#(long(960_000))"}"#)
     },

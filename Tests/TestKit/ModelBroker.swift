@@ -48,6 +48,7 @@ package final class ModelBroker {
         package var timeouts = 0
         package var fenced = 0
         package var staleGenerations = 0
+        package var changedPlaces = 0
         package var losses = 0
         package var revokes = 0
         package var kills = 0
@@ -69,6 +70,7 @@ package final class ModelBroker {
             timeouts += other.timeouts
             fenced += other.fenced
             staleGenerations += other.staleGenerations
+            changedPlaces += other.changedPlaces
             losses += other.losses
             revokes += other.revokes
             kills += other.kills

@@ -16,6 +16,8 @@ package struct ModelDoors: LaneDoors {
         fileprivate var hasBegun = false
         /// Where it reads the changelog of uuids.
         fileprivate var changelogPosition = 0
+        /// What it knows of its place in the group: the generation of the assignment it was told of last.
+        fileprivate var generation = 0
         /// A delivery that has failed, and after how many polls the report comes.
         fileprivate var failed: (report: FailedDelivery, delay: Int)?
 
@@ -92,6 +94,7 @@ package struct ModelDoors: LaneDoors {
         let member = life.member!
         if let rebalance = broker.word(to: member) {
             broker.note("life \(life.number): \(rebalance)")
+            if case .assigned = rebalance { life.generation = member.generation }
             return .rebalance(rebalance)
         }
         let topic = batch.index(ofTopic: DoorsScript.topic)
@@ -268,6 +271,19 @@ package struct ModelDoors: LaneDoors {
         guard let failed = life.failed, failed.delay <= 0 else { return nil }
         return failed.report
     }
+
+    package mutating func place() throws(KafkaError) -> GroupPlace {
+        try pass("place")
+        // The client learns of an expulsion with a heartbeat, which may come before or behind this question.
+        guard let member = life.member else { return GroupPlace([]) }
+        if member.isExpelled, broker.random.chance(25) {
+            broker.coverage.changedPlaces += 1
+            return GroupPlace([])
+        }
+        return GroupPlace(Array("\(member.id)/\(life.generation)".utf8))
+    }
+
+    package mutating func hurry(_ budget: RevocationBudget?) {}
 
     package mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
         try pass("send offsets")

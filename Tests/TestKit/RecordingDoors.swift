@@ -112,6 +112,14 @@ package final class DoorsScript {
     package var nextFailure: FailedDelivery?
     /// Whether seeks are lost on their way.
     package var losesSeeks = false
+    /// This member's place in the group, as it learns of it with one question after the other; the last one stays.
+    package var places = [GroupPlace([1])]
+    /// Milliseconds that a call takes.
+    package var delays: [DoorCall: Int64] = [:]
+    /// The budgets that calls had to keep to, one for every revocation.
+    package var budgets: [RevocationBudget] = []
+    /// Whether a budget was in force when the offsets were sent last.
+    package var wasHurried = false
     /// What was in the heads of the offsets that were committed last.
     package var metadata: [Int32: String] = [:]
 
@@ -129,6 +137,7 @@ package final class DoorsScript {
     fileprivate var position: [Int32: Int64] = [:]
     fileprivate var failed: FailedDelivery?
     fileprivate var isLent = false
+    fileprivate var isHurried = false
 
     /// Makes a world in which these polls happen.
     package init(_ steps: [PollStep]) { self.steps = steps }
@@ -137,6 +146,7 @@ package final class DoorsScript {
     package var remaining: Int { steps.count }
 
     fileprivate func pass(_ call: DoorCall) throws(KafkaError) {
+        now += delays[call] ?? 0
         guard var queue = errors[call], !queue.isEmpty else { return }
         let error = queue.removeFirst()
         errors[call] = queue
@@ -318,7 +328,17 @@ package struct RecordingDoors: LaneDoors {
 
     package var failedRecord: FailedDelivery? { script.failed }
 
+    package mutating func place() throws(KafkaError) -> GroupPlace {
+        script.places.count > 1 ? script.places.removeFirst() : script.places[0]
+    }
+
+    package mutating func hurry(_ budget: RevocationBudget?) {
+        script.isHurried = budget != nil
+        if let budget { script.budgets.append(budget) }
+    }
+
     package mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
+        script.wasHurried = script.isHurried
         try script.pass(.sendOffsets)
         script.effects.append(.offsets(byNumber(offsets.mapValues(\.offset))))
         do throws(KafkaError) {

@@ -149,7 +149,7 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
         script.errors[.abort] = [Trouble.timeout]
         #expect(
             play(script).effects == [
-                .open, .assign([0]), .begin, .produce(2), .failed(.abort), .recover([]), .unassign,
+                .open, .assign([0]), .begin, .produce(2), .failed(.abort), .unassign, .recover([]),
                 .assign([0]), .begin, .produce(1), .offsets([0: 1]), .commit, .close,
             ]
         )
@@ -166,6 +166,51 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
                 .assign([0, 1]), .begin, .produce(1), .produce(1), .offsets([0: 3, 1: 1]), .commit, .close,
             ]
         )
+    }
+
+    @Test func `has one budget for everything while the group waits`() {
+        let script = DoorsScript([
+            assigned, .read(0, 2), .wait(100), .rebalance(.revoked(partitions(0))), assigned, .read(0, 1),
+        ])
+        play(script) { $0.revocation = RevocationBudget.Limits(sessionMilliseconds: 9000) }
+        let budget = RevocationBudget(RevocationBudget.Limits(sessionMilliseconds: 9000), from: 100)
+        #expect(script.budgets == [budget])
+        // It ends with the revocation: the last commit had its usual patience.
+        #expect(!script.wasHurried)
+        let hurried = DoorsScript([assigned, .read(0, 2), .rebalance(.revoked(partitions(0)))])
+        play(hurried)
+        #expect(hurried.wasHurried)
+    }
+
+    @Test func `gives partitions back before it asks what became of their commit`() {
+        let script = DoorsScript([assigned, .read(0, 2), .rebalance(.revoked(partitions(0))), assigned, .read(0, 1)])
+        script.errors[.commit] = [Trouble.timeout]
+        #expect(
+            play(script).effects == [
+                .open, .assign([0]), .begin, .produce(2), .offsets([0: 2]), .failed(.commit), .unassign, .recover([]),
+                .assign([0]), .begin, .produce(1), .offsets([0: 1]), .commit, .close,
+            ]
+        )
+    }
+
+    @Test func `commits nothing when the group knows it by another name`() {
+        let script = DoorsScript([assigned, .read(0, 2)])
+        script.places = [GroupPlace([1]), GroupPlace([2])]
+        let (effects, error, statistics) = play(script)
+        #expect(effects == [.open, .assign([0]), .begin, .produce(2), .abort, .seek([0: 0]), .close])
+        #expect(error == nil)
+        #expect(statistics.aborts == 1)
+        #expect(statistics.commits == 0)
+    }
+
+    @Test func `commits nothing when it has polled too late`() {
+        let script = DoorsScript([assigned, .read(0, 2)])
+        script.delays[.produce] = 300_000
+        let (effects, _, _) = play(script)
+        #expect(effects == [.open, .assign([0]), .begin, .produce(2), .abort, .seek([0: 0]), .close])
+        let inTime = DoorsScript([assigned, .read(0, 2)])
+        inTime.delays[.produce] = 299_999
+        #expect(play(inTime).effects.contains(.commit))
     }
 
     // MARK: Errors

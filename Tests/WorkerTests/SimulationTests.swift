@@ -16,7 +16,8 @@ import Testing
         // A simulation that never meets a fault proves nothing.
         for count in [
             coverage.commits, coverage.aborts, coverage.recoveries, coverage.unknownApplied, coverage.unknownDropped,
-            coverage.delayedEnds, coverage.timeouts, coverage.fenced, coverage.staleGenerations, coverage.losses,
+            coverage.delayedEnds, coverage.timeouts, coverage.fenced, coverage.staleGenerations, coverage.changedPlaces,
+            coverage.losses,
             coverage.revokes, coverage.kills, coverage.zombies, coverage.failedDeliveries, coverage.interleavings,
             coverage.duplicates, coverage.restorations, coverage.lateChangelogs,
         ] { #expect(count > 0, "\(coverage)") }

@@ -1,3 +1,4 @@
+import Kafka
 import Testing
 
 @testable import Worker
@@ -29,7 +30,7 @@ import Testing
     @Test(arguments: rows)
     func `is due at a number of records, of bytes or of milliseconds, whichever comes first`(row: Row) {
         var state = TransactionState(limits: Self.limits)
-        state.began(at: 1000)
+        state.began(at: 1000, in: 1)
         state.added(records: row.records, bytes: row.bytes)
         let now = 1000 + row.age
         #expect(state.isDue(at: now) == row.isDue, "\(row)")
@@ -47,21 +48,110 @@ import Testing
 
     @Test func `adds up the batches of one transaction and forgets them with its end`() {
         var state = TransactionState(limits: Self.limits)
-        state.began(at: 0)
+        state.began(at: 0, in: 1)
         state.added(records: 4, bytes: 10)
         state.added(records: 4, bytes: 10)
-        #expect(state.phase == .open(records: 8, bytes: 20, began: 0))
-        state.ended()
+        #expect(state.phase == .open(records: 8, bytes: 20, began: 0, tenure: 1))
+        state.commits()
+        state.committed()
         #expect(state == TransactionState(limits: Self.limits))
-        state.began(at: 7)
-        #expect(state.phase == .open(records: 0, bytes: 0, began: 7))
+        state.began(at: 7, in: 2)
+        #expect(state.phase == .open(records: 0, bytes: 0, began: 7, tenure: 2))
+    }
+
+    // MARK: Failures
+
+    private static let abortable = KafkaError(code: 22, while: "send the offsets", flag: .abort)
+    private static let fatal = KafkaError(code: 48, while: "commit", flag: .exit)
+    private static let timeout = KafkaError(code: -185, while: "commit", flag: .retry)
+    private static let unflagged = KafkaError(code: -1, while: "commit", flag: nil)
+    private static let fenced = KafkaError(code: -144, while: "commit", flag: .exit)
+    private static let fencedOnOffsets = KafkaError(code: 90, while: "send the offsets", flag: .abort)
+    private static let tooLarge = KafkaError(code: 10, while: "deliver", flag: nil)
+    private static let queueFull = KafkaError(code: -184, while: "produce", flag: .retry)
+
+    /// An error, met while the transaction is open or being committed, and what it asks for.
+    private static let remedies: [(KafkaError, TransactionState.Remedy, TransactionState.Phase)] = [
+        (abortable, .abort, .aborting),
+        (tooLarge, .abort, .aborting),
+        (queueFull, .abort, .aborting),
+        (fatal, .recover, .outcomeUnknown),
+        (timeout, .recover, .outcomeUnknown),
+        (unflagged, .recover, .outcomeUnknown),
+        (fenced, .leave, .poisoned(mayAbort: false)),
+        (fencedOnOffsets, .leave, .poisoned(mayAbort: false)),
+    ]
+
+    @Test(arguments: remedies, [false, true])
+    private func `asks for one remedy of an error, whatever it was doing`(
+        row: (error: KafkaError, remedy: TransactionState.Remedy, phase: TransactionState.Phase),
+        isCommitting: Bool
+    ) {
+        var state = TransactionState(limits: Self.limits)
+        state.began(at: 0, in: 1)
+        if isCommitting { state.commits() }
+        #expect(state.failed(row.error) == row.remedy)
+        #expect(state.phase == row.phase)
+        #expect(!state.isOpen)
+        #expect(state.isOutcomeUnknown == (row.remedy == .recover))
+        #expect(state.canBeAborted == (row.remedy == .abort))
+    }
+
+    @Test func `is ready again when it is aborted, or when the broker was asked`() {
+        var state = TransactionState(limits: Self.limits)
+        state.began(at: 0, in: 1)
+        _ = state.failed(Self.abortable)
+        state.aborted()
+        #expect(state.phase == .ready)
+        state.began(at: 0, in: 1)
+        _ = state.failed(Self.abortable)
+        // An abort that nobody confirmed leaves the outcome unknown, whatever the error says.
+        for error in [Self.abortable, Self.fatal, Self.timeout, Self.unflagged] {
+            var copy = state
+            #expect(copy.abortFailed(error) == .recover)
+            #expect(copy.isOutcomeUnknown)
+            #expect(!copy.canBeAborted)
+            copy.recovered()
+            #expect(copy.phase == .ready)
+        }
+        #expect(state.abortFailed(Self.fenced) == .leave)
+        #expect(!state.canBeAborted)
+    }
+
+    @Test func `is unknown again when the way back fails`() {
+        var state = TransactionState(limits: Self.limits)
+        state.began(at: 0, in: 1)
+        state.aborts()
+        state.aborted()
+        state.wayBackFailed()
+        #expect(state.isOutcomeUnknown)
+    }
+
+    @Test func `is given up after so many failures in a row, and a commit makes up for them`() {
+        var state = TransactionState(limits: Self.limits, attempts: 3)
+        for _ in 0..<2 {
+            for _ in 0..<2 {
+                state.began(at: 0, in: 1)
+                #expect(state.failed(Self.abortable) == .abort)
+                state.aborted()
+            }
+            state.began(at: 0, in: 1)
+            state.commits()
+            state.committed()
+        }
+        for remedy in [TransactionState.Remedy.abort, .abort, .giveUp] {
+            state.began(at: 0, in: 1)
+            #expect(state.failed(Self.abortable) == remedy)
+            if remedy == .abort { state.aborted() }
+        }
+        #expect(state.phase == .poisoned(mayAbort: true))
     }
 
     @Test func `is not entered twice, and takes nothing while none is open`() async {
         await #expect(processExitsWith: .failure) {
             var state = TransactionState(limits: TransactionState.Limits())
-            state.began(at: 0)
-            state.began(at: 1)
+            state.began(at: 0, in: 1)
+            state.began(at: 1, in: 1)
         }
         await #expect(processExitsWith: .failure) {
             var state = TransactionState(limits: TransactionState.Limits())

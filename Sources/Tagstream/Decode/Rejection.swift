@@ -44,6 +44,8 @@ public enum DeadLetterReason: String, Sendable, CaseIterable {
     case schemaValidationFailed = "schema_validation_failed"
     /// The row would be larger than the output topic takes.
     case tooLargeForOutput = "too_large_for_output"
+    /// The process crashed on the record, twice.
+    case crash
     /// The record was ignored for a declared reason, and `ignored.keep` asks to keep such records here.
     case ignored
 }

@@ -63,7 +63,7 @@ enum WarningEncoder {
         case .duplicateKeys: members.add("duplicates", Int64(notes.duplicateKeys))
         case .elementsTruncated: members.add("kept", Int64(limits.elements))
         case .messageTooLarge: members.add("limit", Int64(limits.outputBytes))
-        case .invalidAnonDistinctID, .invalidAlias, .personlessMerge: break
+        case .invalidAnonDistinctID, .invalidAlias, .personlessMerge, .schemaValidationFailed: break
         }
         return members.closed()
     }

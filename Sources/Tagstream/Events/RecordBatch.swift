@@ -20,6 +20,8 @@ public struct RawRecord {
     public var headerCount: Int32
     /// Set when the broker has refused the record's row for its size: it becomes a dead letter instead.
     public var isTooLargeForOutput = false
+    /// Set when the process has crashed on the record, twice: it becomes a dead letter and is not looked at.
+    public var hasCrashed = false
 }
 
 /// One header of an input record; lent, like the record's own bytes.

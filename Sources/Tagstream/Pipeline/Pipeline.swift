@@ -45,10 +45,17 @@ public struct Pipeline: ~Copyable {
     ///
     /// Every record ends in exactly one of tagged, ignored and dead-lettered; `out` holds the records to produce in input order.
     /// Linear in bytes; a warm pipeline allocates nothing for events that are tagged.
-    public mutating func process(_ batch: borrowing RecordBatch, under snapshot: Snapshot, into out: inout OutputBatch)
-    {
+    ///
+    /// - Parameter records: the indices of those records of the batch that are walked; nil for all.
+    public mutating func process(
+        _ batch: borrowing RecordBatch,
+        _ records: Range<Int>? = nil,
+        under snapshot: Snapshot,
+        into out: inout OutputBatch
+    ) {
         let before = out.counts.input
-        for index in batch.records.indices {
+        let records = records ?? batch.records.indices
+        for index in records {
             var notes = EventNotes()
             do {
                 try process(batch, at: index, under: snapshot, noting: &notes, into: &out)
@@ -59,7 +66,7 @@ public struct Pipeline: ~Copyable {
             }
             if !notes.warnings.isEmpty { warn(of: notes, batch, at: index, under: snapshot, into: &out) }
         }
-        precondition(out.counts.input - before == batch.records.count, "a record evaporated in the pipeline")
+        precondition(out.counts.input - before == records.count, "a record evaporated in the pipeline")
     }
 
     /// decode → tenant → validate → normalise → schema → enrich → match → encode; whatever stops a record is thrown as a value.
@@ -71,6 +78,9 @@ public struct Pipeline: ~Copyable {
         noting notes: inout EventNotes,
         into out: inout OutputBatch
     ) throws(Rejection) {
+        guard !batch.records[index].hasCrashed else {
+            throw Rejection(.crash, in: .decode, "the process crashed on the record twice, it is not tried any more")
+        }
         let record = try RecordContext(at: index, of: batch, limits)
         let decoded = try decoder.decode(record.value, on: &bench)
         switch try validator.validate(decoded, from: record, under: snapshot, on: &bench, noting: &notes) {

@@ -30,6 +30,8 @@ public enum WarningType: String, Sendable, CaseIterable {
     case duplicateKeys = "duplicate_keys"
     /// The event has more elements than the limit, and the innermost are kept.
     case elementsTruncated = "elements_truncated"
+    /// The event does not fit its schema, whose mode is `reject`; the record is a dead letter.
+    case schemaValidationFailed = "schema_validation_failed"
 }
 
 /// Some warnings of one event: one bit for each.
@@ -60,6 +62,7 @@ extension DeadLetterReason {
         case .invalidAnonDistinctID: .invalidAnonDistinctID
         case .invalidAlias: .invalidAlias
         case .tooLargeForOutput: .messageTooLarge
+        case .schemaValidationFailed: .schemaValidationFailed
         default: nil
         }
     }
@@ -72,7 +75,7 @@ extension IgnoredReason {
         case .clientIngestionWarning: .client
         case .personless: .personlessMerge
         case .tooOld: .tooOld
-        case .performanceEvent, .droppedToken: nil
+        case .performanceEvent, .droppedToken, .duplicate: nil
         }
     }
 }

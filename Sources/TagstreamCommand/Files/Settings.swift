@@ -27,6 +27,8 @@ struct Settings {
     /// Nil: what the memory is good for.
     var transactionBytes: Int?
     var transactionTimeout = 15_000
+    /// The folder of the crash journals; `auto` and `none` are no folders.
+    var crashJournal = "auto"
     var lane = Lane<KafkaDoors>.Configuration()
     var enrichment = EnrichmentSettings()
     var saltFile: String?
@@ -170,6 +172,11 @@ struct Settings {
             guard case .bool(let keeps) = $1 else { throw Mistake($1, "true or false") }
             $0.lane.keepsIgnored = keeps
         },
+        text(
+            "crash_journal",
+            "path, auto or none, auto: folder in which lanes note what they work on, to find records that crash the process",
+            \.crashJournal
+        ),
         number(
             "dedup.window",
             "whole number, 0, 0…10000000: for how many events of its input partition a uuid is remembered; 0 looks for no duplicates",
@@ -322,6 +329,7 @@ struct Settings {
             )
         }
         worker.transactionTimeout = transactionTimeout
+        worker.journalFolder = journalFolder
         worker.lane = lane
         worker.enrichment = try enrichments()
         worker.enrichmentFiles = enrichmentFiles
@@ -342,6 +350,15 @@ struct Settings {
             worker.catalogue = .topic(catalogueTopic)
         }
         return worker
+    }
+
+    /// Where the crash journals are; nil for nowhere.
+    private var journalFolder: String? {
+        switch crashJournal {
+        case "none": nil
+        case "auto": FileManager.default.temporaryDirectory.appending(path: "tagstream-\(getuid())").path
+        default: crashJournal
+        }
     }
 
     // MARK: Kinds of keys

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Faults for so many minutes, one campaign after the other, and a table in the end: `make chaos BROKERS=host:port MINUTES=60`.
+
+Every campaign has a seed that follows from the first one and is printed; `--seed` repeats a run. The exit code is 1 if anything was
+lost, twice, out of order or otherwise wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import platform
+import random
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
+
+
+def fault(run, chance: random.Random) -> None:
+    """One fault of any kind."""
+    from test_campaigns import BEHIND_ERRORS, PLACES
+
+    slot = chance.choice(run.slots)
+    dice = chance.random()
+    if dice < 0.35:
+        run.kill(slot)
+    elif dice < 0.6:
+        place = chance.choice(PLACES)
+        most = 2 if place in ("before_init", "in_init", "after_init", "after_assign") else 20
+        run.fail(slot, f"{place}:{chance.randint(1, most)}")
+    elif dice < 0.75:
+        place, error = chance.choice(list(BEHIND_ERRORS.items()))
+        run.fail(slot, f"{error.format(count=chance.randint(1, 12))},{place}")
+    elif dice < 0.85:
+        action = chance.choice(["abortable", "unknown"])
+        run.inject(slot, f"before_offsets:{chance.randint(1, 5)}:{action},after_offsets:{chance.randint(1, 9)}:{action}")
+    elif dice < 0.92:
+        run.drain(slot)
+    elif dice < 0.96:
+        run.suspend(slot, chance.uniform(0.2, 2))
+    else:
+        run.replace(slot, suspended=chance.random() < 0.5)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--minutes", type=float, default=5)
+    arguments.add_argument("--brokers", default="")
+    arguments.add_argument("--seed", type=int, default=int(time.time()))
+    arguments.add_argument("--faults", type=int, default=25, help="faults of one campaign")
+    given = arguments.parse_args()
+    os.environ.setdefault("TAGSTREAM_BINARY", str(pathlib.Path(__file__).resolve().parents[2] / ".build/release/tagstream"))
+
+    import broker
+    import campaign
+    import deployment as deployments
+
+    print(f"chaos: seed {given.seed}, {given.minutes:g} minutes, {given.brokers or 'a noida-db for every campaign'}")
+    end = time.monotonic() + given.minutes * 60
+    failures = 0
+    number = 0
+    while time.monotonic() < end:
+        seed = given.seed + number
+        number += 1
+        chance = random.Random(seed)
+        with tempfile.TemporaryDirectory(prefix="tagstream-chaos-") as folder:
+            cluster = broker.GivenCluster(given.brokers) if given.brokers else broker.OwnBroker(pathlib.Path(folder) / "broker")
+            made = deployments.Deployment(cluster, pathlib.Path(folder), partitions=6)
+            made.program = campaign.failpoints_binary()
+            try:
+                run = campaign.Campaign(made, f"chaos {number}", seed).start()
+                for _ in range(given.faults):
+                    if time.monotonic() > end:
+                        break
+                    fault(run, chance)
+                run.finish()
+            except (AssertionError, TimeoutError) as failure:
+                failures += 1
+                print(f"chaos: seed {seed} FAILED: {failure}")
+            finally:
+                made.stop()
+                cluster.stop()
+        print(campaign.table(campaign.REPORTS[-1:])[2] if campaign.REPORTS else "no campaign came to its end")
+
+    from confluent_kafka import libversion
+
+    print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}, "
+          f"checker's librdkafka {libversion()[0]}, {given.brokers or 'noida-db'}, seed {given.seed}, {given.minutes:g} minutes\n")
+    print("\n".join(campaign.table(campaign.REPORTS)))
+    wrong = failures + sum(len(report.problems) for report in campaign.REPORTS)
+    print(f"\n{failures} campaigns failed" if wrong else "\nnothing is wrong")
+    return 1 if wrong or not campaign.REPORTS else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The proof uses the doors of Tests/EndToEnd (brokers, deployments, the checker) and adds faults, a campaign and its table."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import broker  # noqa: E402
+import deployment as deployments  # noqa: E402
+import campaign  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "own_broker: needs a broker that the test may kill; skipped on a given cluster")
+    config.addinivalue_line("markers", "real_cluster: needs Apache Kafka; skipped on the small broker")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if broker.GIVEN and (marker := item.get_closest_marker("own_broker")):
+            item.add_marker(pytest.mark.skip(reason=f"TAGSTREAM_TEST_BROKERS is set: {marker.kwargs['reason']}"))
+        if not broker.GIVEN and (marker := item.get_closest_marker("real_cluster")):
+            item.add_marker(pytest.mark.skip(reason=f"needs TAGSTREAM_TEST_BROKERS: {marker.kwargs['reason']}"))
+
+
+def pytest_report_header():
+    return [f"tagstream: {deployments.binary()}", f"with failpoints: {campaign.failpoints_binary()}",
+            f"cluster: {broker.GIVEN or 'a noida-db for every test (' + str(broker.noida_db()) + ')'}"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The proof's table, and loudly what has not been tested."""
+    if campaign.REPORTS:
+        terminalreporter.section("the proof, in figures")
+        for line in campaign.table(campaign.REPORTS):
+            terminalreporter.write_line(line)
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("NOT TESTED HERE", red=True, bold=True)
+        for report in skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            terminalreporter.write_line(f"{report.nodeid}: {reason}")
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The given cluster, or a small broker of this test's own: what one campaign has written does not slow down the next."""
+    if broker.GIVEN:
+        yield broker.GivenCluster(broker.GIVEN)
+        return
+    own = broker.OwnBroker(tmp_path / "broker")
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def deployment(cluster, tmp_path):
+    """Names of one's own on the cluster, with the executable that has failpoints."""
+    made = deployments.Deployment(cluster, tmp_path, partitions=6)
+    made.program = campaign.failpoints_binary()
+    yield made
+    made.stop()

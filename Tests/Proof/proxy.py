@@ -1,0 +1,127 @@
+"""A proxy in front of one broker that knows so much of Kafka's protocol that single requests can be lost.
+
+It cuts the stream into frames (four bytes of length, then the API's key), and writes its own port over the broker's in every answer,
+so that clients stay with it. A frame of the chosen API is lost before it reaches the broker, or its answer is lost behind it; either way
+the client sees the connection end and cannot know which.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+
+END_TRANSACTION = 26
+
+
+class Proxy:
+    """Listens on a loopback port of its own until it is closed."""
+
+    def __init__(self, host: str, port: int, seed: int, share: float = 0.1, api: int = END_TRANSACTION):
+        self.target = (host, port)
+        self.api, self.share = api, share
+        self.chance = random.Random(seed)
+        self.lock = threading.Lock()
+        self.lost = {"request": 0, "answer": 0}
+        self.passed = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.old = [self._place(host, port, compact) for compact in (False, True)]
+        self.new = [self._place(host, self.port, compact) for compact in (False, True)]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @staticmethod
+    def _place(host: str, port: int, compact: bool) -> bytes:
+        name = host.encode()
+        return (bytes([len(name) + 1]) if compact else struct.pack(">h", len(name))) + name + struct.pack(">i", port)
+
+    def close(self) -> None:
+        self.listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                broker = socket.create_connection(self.target)
+            except OSError:
+                return
+            link = _Link(self, client, broker)
+            threading.Thread(target=link.requests, daemon=True).start()
+            threading.Thread(target=link.answers, daemon=True).start()
+
+    def fate(self, frame: bytes) -> str | None:
+        """What becomes of a request."""
+        if struct.unpack(">h", frame[:2])[0] != self.api:
+            return None
+        with self.lock:
+            if self.chance.random() >= self.share:
+                self.passed += 1
+                return None
+            fate = self.chance.choice(["request", "answer"])
+            self.lost[fate] += 1
+            return fate
+
+
+class _Link:
+    """One client's connection and the one to the broker behind it."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, broker: socket.socket):
+        self.proxy, self.client, self.broker = proxy, client, broker
+        #: Correlation ids of requests whose answers are lost.
+        self.doomed: set[bytes] = set()
+        for end in (client, broker):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def cut(self) -> None:
+        for end in (self.client, self.broker):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def requests(self) -> None:
+        try:
+            while frame := _frame(self.client):
+                fate = self.proxy.fate(frame)
+                if fate == "request":
+                    break
+                if fate == "answer":
+                    self.doomed.add(frame[4:8])
+                self.broker.sendall(struct.pack(">i", len(frame)) + frame)
+        except OSError:
+            pass
+        self.cut()
+
+    def answers(self) -> None:
+        try:
+            while frame := _frame(self.broker):
+                if frame[:4] in self.doomed:
+                    break
+                for old, new in zip(self.proxy.old, self.proxy.new):
+                    frame = frame.replace(old, new)
+                self.client.sendall(struct.pack(">i", len(frame)) + frame)
+        except OSError:
+            pass
+        self.cut()
+
+
+def _frame(end: socket.socket) -> bytes:
+    """The next frame without its length; empty at the stream's end."""
+    head = _exactly(end, 4)
+    return _exactly(end, struct.unpack(">i", head)[0]) if head else b""
+
+
+def _exactly(end: socket.socket, count: int) -> bytes:
+    parts = []
+    while count:
+        part = end.recv(min(count, 1 << 20))
+        if not part:
+            return b""
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
