@@ -111,7 +111,8 @@ def test_suspended_beyond_a_transactions_time(deployment):
 
 
 def test_suspended_beyond_its_poll_interval(deployment):
-    """SIGSTOP for longer than `max.poll.interval.ms`: the member has left its group, aborts what is open, joins again and goes on."""
+    """SIGSTOP for longer than `max.poll.interval.ms` and than its session: it aborts what is open and joins again, or it is fenced and
+    ends; either way nothing is lost and nothing is there twice."""
     run = Campaign(deployment, "poll interval exceeded", 13)
     run.kafka["max.poll.interval.ms"] = 6000
     run.start()
