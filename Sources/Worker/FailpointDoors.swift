@@ -100,6 +100,23 @@ struct FailpointDoors<Inner: LaneDoors & ~Copyable>: LaneDoors, ~Copyable {
         return committed
     }
 
+    mutating func remember(
+        _ granule: Int,
+        of partition: TopicPartition,
+        _ value: UnsafeRawBufferPointer?
+    ) throws(KafkaError) {
+        try inner.remember(granule, of: partition, value)
+    }
+
+    mutating func readChangelog(
+        of partitions: [TopicPartition],
+        _ take: (TopicPartition, UnsafeRawBufferPointer) -> Void
+    ) throws -> Bool {
+        try inner.readChangelog(of: partitions, take)
+    }
+
+    mutating func closeChangelog() { inner.closeChangelog() }
+
     mutating func close() {
         try? Failpoint.hit(.inClose)
         inner.close()
