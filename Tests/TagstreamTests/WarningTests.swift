@@ -127,7 +127,9 @@ func version7(_ milliseconds: UInt64) -> String {
         #expect(record.headers.isEmpty)
     }
 
-    @Test(arguments: WarningType.allCases) func `has a row here that yields it`(type: WarningType) {
+    /// What does not fit a schema needs one: SchemaRoomTests.
+    @Test(arguments: WarningType.allCases.filter { $0 != .schemaValidationFailed })
+    func `has a row here that yields it`(type: WarningType) {
         #expect(warningRows.contains { $0.type == type })
     }
 

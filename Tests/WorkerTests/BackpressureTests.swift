@@ -22,7 +22,7 @@ import Testing
         cluster = try EmbeddedCluster(brokers: 2)
         for (topic, broker) in [
             ("events_raw", Self.input), ("events_tagged", Self.output), ("action_matches", Self.output),
-            ("events_dead_letter", Self.output),
+            ("events_dead_letter", Self.output), ("ingestion_warnings", Self.output),
         ] {
             // Less than the five megabytes that the cluster keeps of a partition.
             try cluster.createTopic(topic, partitions: 3)

@@ -159,16 +159,24 @@ private func order(_ properties: String, _ more: String = "") -> OneRecord {
         )
     }
 
+    @Test func `is a warning to its team where it is refused`() {
+        let outcome = outcome(order(#"{"total":-1}"#), under: snapshot(rejects, rules))
+        #expect(outcome.counts.deadLetters == 1)
+        #expect(outcome.warningTypes.first == "schema_validation_failed")
+    }
+
     @Test func `gets the same bytes again and again from a pipeline that has seen others`() {
         let under = snapshot(annotates, rules)
         let records = [
             order(#"{"total":-1}"#), order(#"{"plan":1}"#), flat(), order(#"{"total":"x","plan":{"a":[1,2,{"b":3}]}}"#),
         ]
+        // Warnings depend on what was written before, and on nothing else.
+        func bytes(_ written: [Outcome.Written]) -> [[UInt8]?] { written.filter { !$0.isWarning }.map(\.value) }
         let together = process(records + records, under: under).outcomes
         for (place, record) in records.enumerated() {
-            let alone = outcome(record, under: under).records.map(\.value)
-            #expect(together[place].map(\.value) == alone)
-            #expect(together[place + records.count].map(\.value) == alone)
+            let alone = bytes(outcome(record, under: under).records)
+            #expect(bytes(together[place]) == alone, "record \(place)")
+            #expect(bytes(together[place + records.count]) == alone, "record \(place), again")
         }
     }
 }
