@@ -9,33 +9,33 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// What a lane needs to know.
     public typealias Configuration = LaneConfiguration
 
-    private let configuration: Configuration
-    private let snapshots: SnapshotBoard
-    private let board: StatisticsBoard
-    private let now: () -> Int64
-    private let shouldStop: () -> Bool
-    private var doors: Doors
-    private var pipeline: JournaledPipeline
-    private var batch = RecordBatch()
-    private var out: OutputBatch
-    private var ledger = OffsetLedger()
-    private var assignment: Assignment
-    private var transaction: TransactionState
-    private var snapshot: Snapshot
-    private var statistics = LaneStatistics()
+    let configuration: Configuration
+    let snapshots: SnapshotBoard
+    let board: StatisticsBoard
+    let now: () -> Int64
+    let shouldStop: () -> Bool
+    var doors: Doors
+    var pipeline: JournaledPipeline
+    var batch = RecordBatch()
+    var out: OutputBatch
+    var ledger = OffsetLedger()
+    var assignment: Assignment
+    var transaction: TransactionState
+    var snapshot: Snapshot
+    var statistics = LaneStatistics()
 
     /// What the open transaction has come to; added to the statistics when it is committed.
-    private var pending = OutcomeCounts()
-    private var pendingByAction: [Int64: Int] = [:]
+    var pending = OutcomeCounts()
+    var pendingByAction: [Int64: Int] = [:]
     /// The open transaction's input records in order: a failed delivery names one of them by its number.
-    private var positions: [(topic: Int32, partition: Int32, offset: Int64)] = []
+    var positions: [(topic: Int32, partition: Int32, offset: Int64)] = []
     /// Records whose rows the broker refused for their size: they become dead letters when they are read again.
-    private var tooLarge: Set<RecordPosition> = []
+    var tooLarge: Set<RecordPosition> = []
     /// With `exitsAtEnd`: where each partition ended when it was first assigned, and which of them have been read up to there.
-    private var targets: [TopicPartition: Int64] = [:]
-    private var ended: Set<TopicPartition> = []
+    var targets: [TopicPartition: Int64] = [:]
+    var ended: Set<TopicPartition> = []
 
-    private struct RecordPosition: Hashable {
+    struct RecordPosition: Hashable {
         var partition: TopicPartition
         var offset: Int64
     }
@@ -112,16 +112,16 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// Opens the doors without taking a step: for the simulation, which takes the steps itself.
     mutating func open() throws { try doors.open() }
 
-    private var isAtEnd: Bool { hasReadAll && !transaction.isOpen }
+    var isAtEnd: Bool { hasReadAll && !transaction.isOpen }
 
     /// Whether nothing is left to read of what is assigned: never between two assignments.
-    private var hasReadAll: Bool {
+    var hasReadAll: Bool {
         configuration.exitsAtEnd && assignment.isHeld && ended.isSuperset(of: ledger.assigned)
     }
 
     // MARK: One turn
 
-    private mutating func turn() throws {
+    mutating func turn() throws {
         let timeout = transaction.patience(at: now(), idle: configuration.idleMilliseconds)
         assignment.polls(at: now())
         let event = try doors.poll(
@@ -142,7 +142,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         try settle()
     }
 
-    private mutating func process() throws {
+    mutating func process() throws {
         // Whatever happens, the records go back to librdkafka: their bytes have been copied into the output by then.
         defer { doors.release() }
         try admit()
@@ -170,7 +170,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Lets the ledger judge every record; what it does not accept is taken out of the batch.
-    private mutating func admit() throws {
+    mutating func admit() throws {
         var failure: LaneFailure?
         var skipped = 0
         batch.keep { record, topic in
@@ -200,7 +200,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
 
     // MARK: Transactions
 
-    private mutating func beginTransaction() throws(KafkaError) {
+    mutating func beginTransaction() throws(KafkaError) {
         transaction.began(at: now(), in: assignment.tenure)
         try doors.begin()
         // One snapshot a transaction: a change of the catalogue never falls between two of its events.
@@ -209,7 +209,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Commits what is open; after an error that can be met, the work is rewound and will be done again.
-    private mutating func finishTransaction() throws {
+    mutating func finishTransaction() throws {
         guard let tenure = transaction.tenure else { return }
         if let failed = doors.failedRecord {
             try self.failed(failed.error)
@@ -247,7 +247,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Meets an error of the open transaction by its remedy.
-    private mutating func failed(_ error: KafkaError) throws {
+    mutating func failed(_ error: KafkaError) throws {
         let culprit = doors.failedRecord
         switch transaction.failed(error) {
         case .leave: throw LaneFailure(fencedBy: error)
@@ -260,7 +260,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Aborts, and goes back to where the transaction began.
-    private mutating func abortAndRewind() throws {
+    mutating func abortAndRewind() throws {
         guard try abort() else { return }
         #if TAGSTREAM_FAILPOINTS
         if PlantedBug.planted == .abortWithoutRewind {
@@ -272,7 +272,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Aborts; false where nobody confirmed it.
-    private mutating func abort() throws -> Bool {
+    mutating func abort() throws -> Bool {
         do throws(KafkaError) {
             try doors.abort()
         } catch {
@@ -285,7 +285,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// Where nobody knows what became of the transaction: asks the broker, after making sure that it can change no more.
-    private mutating func settle() throws {
+    mutating func settle() throws {
         guard transaction.isOutcomeUnknown else { return }
         let committed: [TopicPartition: Int64]
         do {
@@ -303,11 +303,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     }
 
     /// What a partition's next owner has to know.
-    private mutating func note(beside partition: TopicPartition) -> String {
+    mutating func note(beside partition: TopicPartition) -> String {
         OffsetNote(epoch: snapshot.epoch, uuids: pipeline.plain.duplicates.next(of: batch.input(partition))).text
     }
 
-    private mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
+    mutating func rewind(_ positions: [TopicPartition: Int64]) throws(KafkaError) {
         // Also where the seek fails: the transaction has ended, and what follows asks the broker where to go on.
         forgetTransaction()
         pipeline.plain.forgetWarnings()
@@ -315,14 +315,14 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         if !positions.isEmpty { try doors.seek(positions) }
     }
 
-    private mutating func forgetTransaction() {
+    mutating func forgetTransaction() {
         pipeline.plain.duplicates.takeBack()
         pending = OutcomeCounts()
         pendingByAction.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
     }
 
-    private mutating func noteTooLarge(_ failed: FailedDelivery) throws {
+    mutating func noteTooLarge(_ failed: FailedDelivery) throws {
         guard positions.indices.contains(failed.label) else { return }
         let position = positions[failed.label]
         let topic = String(decoding: batch.topicBytes(position.topic), as: UTF8.self)
@@ -333,97 +333,5 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
                     + "the dead letters' topic has to take records of a megabyte"
             )
         }
-    }
-
-    // MARK: Rebalances
-
-    private mutating func answer(_ rebalance: Rebalance) throws {
-        statistics.rebalances += 1
-        switch rebalance {
-        case .assigned(let partitions):
-            try assigned(partitions)
-        case .revoked(let partitions):
-            // The group waits for this member: one budget for everything. If the commit fails, the work is aborted, and the partitions'
-            // next owner does it; if nobody knows, that is settled once they are given back, so that the group does not wait for it.
-            doors.hurry(RevocationBudget(configuration.revocation, from: now()))
-            try finishTransaction()
-            try giveUp(partitions)
-            doors.hurry(nil)
-        case .lost(let partitions):
-            // Somebody else may own them already: nothing may be committed any more.
-            if transaction.isOpen {
-                transaction.aborts()
-                _ = try abort()
-                pipeline.plain.forgetWarnings()
-                forgetTransaction()
-            }
-            try giveUp(partitions)
-        }
-        statistics.partitions = ledger.assigned.count
-    }
-
-    private mutating func assigned(_ partitions: [TopicPartition]) throws {
-        let place = try doors.place()
-        let committed = try doors.committed(partitions)
-        // Nothing is assigned until the catalogue is there: the polls find no records and only show that this member is alive.
-        if let next = try waitForEpoch(of: committed) { return try answer(next) }
-        if let next = try restoreWindows(of: partitions, at: committed) { return try answer(next) }
-        try doors.assign(partitions)
-        ledger.assign(partitions)
-        pipeline.keepSuspects(of: partitions)
-        assignment.taken(at: place)
-        guard configuration.exitsAtEnd else { return }
-        targets.merge(try doors.endOffsets(of: partitions.filter { targets[$0] == nil })) { first, _ in first }
-        for partition in partitions where (committed[partition]?.offset ?? 0) >= targets[partition] ?? .max {
-            ended.insert(partition)
-        }
-    }
-
-    /// Epochs never go back: whoever had a partition before has worked under the epoch that stands beside its offset.
-    ///
-    /// - Returns: a rebalance that came while waiting.
-    private mutating func waitForEpoch(of committed: [TopicPartition: CommittedOffset]) throws -> Rebalance? {
-        let needed = committed.values.compactMap { OffsetNote($0.metadata).epoch }.max() ?? 0
-        let deadline = now() + configuration.epochPatience
-        while snapshots.current.epoch < needed, !shouldStop() {
-            guard now() < deadline else {
-                throw LaneFailure(
-                    "the partitions were worked on under the catalogue's epoch \(needed), but this worker has only read up to "
-                        + "\(snapshots.current.epoch): is it another catalogue topic?"
-                )
-            }
-            assignment.polls(at: now())
-            let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 10)
-            if case .rebalance(let rebalance) = event { return rebalance }
-            doors.release()
-        }
-        return nil
-    }
-
-    /// Every uuid that counts is known before the first record is judged.
-    ///
-    /// - Returns: a rebalance that came while reading.
-    private mutating func restoreWindows(
-        of partitions: [TopicPartition],
-        at committed: [TopicPartition: CommittedOffset]
-    ) throws -> Rebalance? {
-        guard pipeline.plain.duplicates.isOn else { return nil }
-        var restoration = WindowRestoration(of: partitions, at: committed, in: &pipeline.plain.duplicates, &batch)
-        defer { doors.closeChangelog() }
-        while !restoration.isComplete, !shouldStop() {
-            try restoration.read(from: &doors, into: &pipeline.plain.duplicates, now: now(), configuration.epochPatience)
-            if restoration.isComplete { break }
-            let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 0)
-            if case .rebalance(let rebalance) = event { return rebalance }
-            doors.release()
-        }
-        return nil
-    }
-
-    private mutating func giveUp(_ partitions: [TopicPartition]) throws {
-        try doors.unassign()
-        ledger.revoke(partitions)
-        ended.subtract(partitions)
-        assignment.givenUp()
     }
 }

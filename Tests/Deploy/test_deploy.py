@@ -161,7 +161,7 @@ def test_the_slot_is_the_pods_ordinal():
     container = pod()["spec"]["containers"][0]
     assert "--slot=$(TAGSTREAM_ORDINAL)" in container["args"]
     sources = {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]}
-    assert sources == {"TAGSTREAM_ORDINAL": "metadata.labels['apps.kubernetes.io/pod-index']"}
+    assert sources == {"TAGSTREAM_ORDINAL": "metadata.labels['apps.kubernetes.io/pod-index']", "TAGSTREAM_POD": "metadata.name"}
 
 
 def test_every_flag_of_the_pod_is_one_of_run():
