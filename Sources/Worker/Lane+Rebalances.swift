@@ -77,7 +77,12 @@ extension Lane where Doors: ~Copyable {
         var restoration = WindowRestoration(of: partitions, at: committed, in: &pipeline.plain.duplicates, &batch)
         defer { doors.closeChangelog() }
         while !restoration.isComplete, !shouldStop() {
-            try restoration.read(from: &doors, into: &pipeline.plain.duplicates, now: now(), configuration.epochPatience)
+            try restoration.read(
+                from: &doors,
+                into: &pipeline.plain.duplicates,
+                now: now(),
+                configuration.epochPatience
+            )
             if restoration.isComplete { break }
             let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 0)
             if case .rebalance(let rebalance) = event { return rebalance }

@@ -15,7 +15,7 @@ import time
 import enrichment_model
 import enrichment_tables
 import fuzz
-import model
+import events_model as model
 
 SALT = "a salt for tests only"
 HOSTS = ["www.google.com", "www.google.co.uk", "mail.google.com", "t.co", "l.facebook.com", "example.com", "shop.example.com:8080",

@@ -1,6 +1,6 @@
 """A slow, obvious model of what enrichments do to an event, written from the description of the events and docs/enrichments.md.
 
-It takes up where model.py ends: the row of a valid, normalised event. Where PostHog and the description are silent (the words of
+It takes up where events_model.py ends: the row of a valid, normalised event. Where PostHog and the description are silent (the words of
 `$referrer_type`, what counts as a token in a URL) the page is the source, and the product and this model are two readings of it.
 
 What the model does not know: which sites the list of referrers has (it reads the list), and the text of an object that is hashed.
@@ -12,8 +12,8 @@ import pathlib
 import re
 import urllib.parse
 
-import model
-from model import Anything, Number, is_set, is_text
+import events_model as model
+from events_model import Anything, Number, is_set, is_text
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -640,6 +640,11 @@ def outcome(record, index, teams, dropped, desk):
     return Outcome(kind, detail, warnings(notes, index, desk))
 
 
+def process(value, index, teams):
+    """The row of a record without headers; raises Dead, Ignored or Open."""
+    return row_of(Record(value), index, teams, set(), Notes())
+
+
 def refuse(notes, error, reason, **details):
     notes.found = {reason: details}
     raise error(reason)

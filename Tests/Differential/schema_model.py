@@ -124,7 +124,8 @@ def for_python(tree):
     """A schema whose patterns mean to Python's `re` what they mean to RE2."""
 
     def pattern(text):
-        return f"(?a:{text.replace('$', chr(92) + 'Z')})"
+        # An escaped dollar sign is one; any other is the end of the text.
+        return "(?a:" + re.sub(r"(\\.)|\$", lambda found: found[1] or r"\Z", text) + ")"
 
     if isinstance(tree, list):
         return [for_python(item) for item in tree]

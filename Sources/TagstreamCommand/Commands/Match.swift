@@ -19,7 +19,7 @@ struct Match: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "Actions (and teams): JSON or YAML, a PostHog export included. Repeatable.")
+    @Option(help: "Actions (and teams, and schemas): JSON or YAML, a PostHog export included. Repeatable.")
     var actions: [String] = []
 
     @Option(help: "Events, one JSON object a line; - for standard input.")
@@ -92,11 +92,11 @@ struct Match: AsyncParsableCommand {
         var catalogue = definitions.catalogue(enrichment: try settings.enrichments())
         let tables = settings.enrichmentTables()
         if definitions.namesTeams { return catalogue.snapshot().with(tables) }
-        let teams = Set(definitions.actions.map(\.team))
+        let teams = Set(definitions.actions.map(\.team) + definitions.schemas.map(\.team))
         guard teams.count <= 1 else {
             throw Failure(
                 .usage,
-                "the actions belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
+                "the actions and schemas belong to teams \(teams.sorted().map(String.init).joined(separator: ", ")), but no \"teams\" tell their tokens"
             )
         }
         return catalogue.snapshot(onlyTeam: teams.first ?? 1).with(tables)

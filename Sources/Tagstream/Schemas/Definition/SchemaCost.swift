@@ -1,6 +1,6 @@
 /// What a schema may cost, in units that are known before its first event.
 ///
-/// One unit is one rule asked of one value: about ten nanoseconds on the machine of docs/performance.md. Every schema within a schema
+/// One unit is one rule asked of one value: about twenty nanoseconds on the machine of docs/performance.md. Every schema within a schema
 /// counts one, and so does each of its rules; a schema that is referred to by `$ref` counts anew at every reference, because an event
 /// may have to pay for it at each of them. By kind:
 ///
