@@ -6,7 +6,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from enrichment_model import GEOIP, GEOIP_NETWORK
-from model import Number
+from events_model import Number
 
 BONN = {
     "city": {"names": {"en": "Bonn", "de": "Bonn am Rhein"}, "confidence": 80},
