@@ -51,7 +51,7 @@ def test_another_number_of_partitions_is_pointed_out(deployment):
     deployment.await_topic(deployment.raw, 3)
     done = deployment.command("topics", "create", "--partitions", 5)
     assert done.returncode == 0
-    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 5
+    assert done.stdout.decode().count("exists with 3 partitions, asked for 5") == 6
     assert len(deployment.admin.list_topics(timeout=10).topics[deployment.raw].partitions) == 3
 
 
@@ -318,7 +318,7 @@ def test_json_output_is_json(deployment):
     deployment.feed(stream(20, seed=1) + [Fed(b"{", outcome="invalid_json", headers=[("a\nb", b"c\n{\"level\":\"forged\"}")])])
     worker = deployment.worker("--exit-at-end")
     assert worker.wait() == 0
-    assert set(worker.summary()) == {"records", "tagged", "matches", "annotated", "actions_failed", "dead_letters", "ignored",
+    assert set(worker.summary()) == {"records", "tagged", "matches", "annotated", "actions_failed", "dead_letters", "ignored", "enrichment_outages",
                                      "warnings", "warnings_written", "transactions", "aborts", "recoveries", "rebalances"}
     for line in worker.stderr.splitlines():
         assert {"timestamp", "level", "message"} <= set(json.loads(line)), line

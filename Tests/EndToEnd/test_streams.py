@@ -163,7 +163,7 @@ def test_ignored_records_are_kept_when_asked(running):
 
 def test_a_catalogue_file(deployment, tmp_path):
     """--catalogue FILE needs no catalogue topic; the epoch is the same for every row."""
-    for topic in (deployment.raw, deployment.tagged, deployment.matches, deployment.dead_letters):
+    for topic in (deployment.raw, deployment.tagged, deployment.matches, deployment.dead_letters, deployment.warnings):
         deployment.create_topic(topic, 3)
     path = tmp_path / "catalogue.json"
     path.write_text(json.dumps(CATALOGUE))
