@@ -73,7 +73,11 @@ public final class Worker: Service {
             ]
         )
         try await withGracefulShutdownHandler {
-            let sources = EnrichmentSources(configuration.enrichmentFiles)
+            let sources = EnrichmentSources(
+                configuration.enrichmentFiles,
+                client: configuration.client,
+                group: configuration.group + "-lookup"
+            )
             // Before the first record, so that no event goes without what is there.
             let board = Mutex<SnapshotBoard?>(nil)
             let watcher = EnrichmentWatcher(

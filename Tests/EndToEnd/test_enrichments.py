@@ -69,3 +69,24 @@ def test_a_table_comes_into_force_while_the_worker_runs(deployment, tmp_path):
     summary = worker.summary()
     assert summary["enrichment_outages"] == {"lookup": 2} and summary["dead_letters"] == {} and summary["tagged"] == 4
     assert worker.said("events went without an enrichment")
+
+
+def test_a_compacted_topic_is_a_table(deployment):
+    """Read to its end before the first record; a key's last record counts, and a record that is not good changes nothing."""
+    table = f"{deployment.tag}-plans"
+    deployment.create_topics()
+    deployment.create_topic(table, 1, **{"cleanup.policy": "compact"})
+    deployment.apply(CATALOGUE)
+    producer = deployment.producer()
+    for value in (b'{"seats": 3}', b'{"seats": 5}', b"[1]"):
+        producer.produce(table, key=b"pro", value=value)
+    assert producer.flush(20) == 0
+    worker = deployment.worker(enrich={
+        "lookup": {"tables": [{"name": "plans", "topic": table, "property": "plan", "prefix": "plan_"}]},
+    })
+    degraded = worker.await_log("enrichment source is degraded")
+    assert degraded["reason"] == "corrupt" and f"{table}[0]@2" in degraded["detail"]
+    deployment.feed([event(1)])
+    deployment.await_committed(1, worker=worker)
+    assert worker.drain() == 0
+    assert rows(deployment)[1]["properties"]["plan_seats"] == 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from campaign import Campaign
@@ -10,12 +12,14 @@ from proxy import Proxy
 
 @pytest.mark.own_broker(reason="the proxy stands in front of one broker whose port it knows")
 def test_ends_of_transactions_are_lost(deployment):
-    """One in eight requests to end a transaction, or its answer, is lost with its connection."""
+    """One in four requests to end a transaction, or its answer, is lost with its connection, until there were five of each."""
     cluster = deployment.cluster
-    proxy = Proxy("127.0.0.1", cluster.port, seed=11, share=0.125)
+    proxy = Proxy("127.0.0.1", cluster.port, seed=11, share=0.25)
     try:
         run = Campaign(deployment, "ends of transactions lost", 11, brokers=proxy.address).start()
-        for number in range(12):
+        # How many transactions a burst becomes depends on the machine; how many are to be lost does not.
+        deadline = time.monotonic() + 180
+        while min(proxy.lost.values()) < 5 and time.monotonic() < deadline:
             run.feeder.burst(1200)
             run.await_progress(run.monitor.look())
         run.report.faults["end of transaction lost"] += proxy.lost["request"]
@@ -24,4 +28,4 @@ def test_ends_of_transactions_are_lost(deployment):
     finally:
         proxy.close()
     print(f"lost: {proxy.lost}, passed: {proxy.passed}")
-    assert min(proxy.lost.values()) > 0
+    assert min(proxy.lost.values()) >= 5

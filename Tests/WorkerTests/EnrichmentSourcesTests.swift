@@ -20,7 +20,7 @@ import Testing
         var files = EnrichmentFiles()
         files.city = try write("city.mmdb", TestDatabase.sample.bytes)
         let plans = try write("plans.csv", Array("plan,seats\npro,5\n".utf8))
-        files.tables = [.init(name: "plans", path: plans, format: .csv, key: "plan", prefix: "plan_")]
+        files.tables = [.init(name: "plans", origin: .file(path: plans, format: .csv, key: "plan"), prefix: "plan_")]
         let sources = EnrichmentSources(files)
         #expect(sources.tables.geoIP == nil && sources.tables.lookups.count == 1 && sources.tables.lookups[0] == nil)
         #expect(sources.load().isEmpty)

@@ -102,7 +102,11 @@ extension DeadLetters {
         private func replay(_ configuration: DeadLetterReplay.Configuration) throws -> ReplayReport {
             let stop = StopSignals()
             let view = ReplayView(text: ReplayText(isDry: dryRun), json: json)
-            let sources = EnrichmentSources(configuration.worker.enrichmentFiles)
+            let sources = EnrichmentSources(
+                configuration.worker.enrichmentFiles,
+                client: configuration.worker.client,
+                group: configuration.worker.group + "-lookup"
+            )
             for problem in sources.load() { printError("warning: enrichment \(problem)") }
             let snapshot = try Self.snapshot(configuration.worker).with(sources.tables)
             let isDry = dryRun

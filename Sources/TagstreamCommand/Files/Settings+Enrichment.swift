@@ -39,7 +39,7 @@ extension Settings {
             ),
             Key(
                 name: "enrich.lookup.tables",
-                meaning: "list of name, file, key, property and prefix, []: tables that are joined by a property"
+                meaning: "list of name, file and key or topic, property and prefix, []: tables that are joined by a property"
             ) { settings, value in
                 (settings.enrichmentFiles.tables, settings.enrichment.lookups) = try tables(value)
             },
@@ -72,26 +72,36 @@ extension Settings {
         _ value: JSONTree
     ) throws -> (files: [EnrichmentFiles.Table], joins: [EnrichmentSettings.LookupJoin]) {
         let expected =
-            "a list of at most \(mostTables) objects with \"name\", \"file\", \"key\", \"property\" and, if need be, "
-            + "\"prefix\""
+            "a list of at most \(mostTables) objects with \"name\", \"file\" and \"key\" or \"topic\", \"property\" and, if "
+            + "need be, \"prefix\""
         guard case .array(let list) = value, list.count <= mostTables else { throw Mistake(value, expected) }
         var files: [EnrichmentFiles.Table] = []
         var joins: [EnrichmentSettings.LookupJoin] = []
         for item in list {
             guard case .object(let members) = item,
-                members.allSatisfy({ ["name", "file", "key", "property", "prefix"].contains($0.key) }),
-                let name = item["name"]?.text, let file = item["file"]?.text, let key = item["key"]?.text,
-                let property = item["property"]?.text, 1...EnrichmentSettings.longestEntry ~= property.utf8.count
+                members.allSatisfy({ ["name", "file", "key", "topic", "property", "prefix"].contains($0.key) }),
+                let name = item["name"]?.text, let property = item["property"]?.text,
+                1...EnrichmentSettings.longestEntry ~= property.utf8.count
             else { throw Mistake(item, expected) }
-            let format: LookupTable.Format? =
-                file.hasSuffix(".csv") ? .csv : file.hasSuffix(".jsonl") || file.hasSuffix(".ndjson") ? .jsonLines : nil
-            guard let format else { throw Mistake(item, "a \"file\" that ends with .csv, .jsonl or .ndjson") }
-            files.append(
-                .init(name: name, path: file, format: format, key: key, prefix: item["prefix"]?.text ?? "")
-            )
+            let origin = try origin(item, expected)
+            files.append(.init(name: name, origin: origin, prefix: item["prefix"]?.text ?? ""))
             joins.append(.init(table: name, property: property))
         }
         return (files, joins)
+    }
+
+    /// A table's file with its key, or its topic, whose records have their own.
+    private static func origin(_ item: JSONTree, _ expected: String) throws -> EnrichmentFiles.Table.Origin {
+        if let topic = item["topic"]?.text, !topic.isEmpty, item["file"] == nil, item["key"] == nil {
+            return .topic(topic)
+        }
+        guard let file = item["file"]?.text, let key = item["key"]?.text, item["topic"] == nil else {
+            throw Mistake(item, expected)
+        }
+        let format: LookupTable.Format? =
+            file.hasSuffix(".csv") ? .csv : file.hasSuffix(".jsonl") || file.hasSuffix(".ndjson") ? .jsonLines : nil
+        guard let format else { throw Mistake(item, "a \"file\" that ends with .csv, .jsonl or .ndjson") }
+        return .file(path: file, format: format, key: key)
     }
 
     /// The data of enrichments, read once; what cannot be used is told on standard error, and is done without.

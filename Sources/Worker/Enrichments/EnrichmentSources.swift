@@ -1,28 +1,31 @@
 import Foundation
+public import Kafka
 import Synchronization
 public import Tagstream
 
 /// Which files enrichments look things up in.
 public struct EnrichmentFiles: Sendable {
-    /// A lookup table's file.
+    /// A lookup table, and what it is made of.
     public struct Table: Sendable, Equatable {
+        /// Where its rows are.
+        public enum Origin: Sendable, Equatable {
+            /// A file; `key` is the column or member that is the key.
+            case file(path: String, format: LookupTable.Format, key: String)
+            /// A compacted topic: a record's key is the key, its value an object of properties.
+            case topic(String)
+        }
+
         /// The table's name, for logs.
         public var name: String
-        /// Where the file is.
-        public var path: String
-        /// How it is written.
-        public var format: LookupTable.Format
-        /// The column or member that is the key.
-        public var key: String
+        /// Where its rows are.
+        public var origin: Origin
         /// What the name of every property begins with.
         public var prefix: String
 
         /// Makes one.
-        public init(name: String, path: String, format: LookupTable.Format, key: String, prefix: String) {
+        public init(name: String, origin: Origin, prefix: String) {
             self.name = name
-            self.path = path
-            self.format = format
-            self.key = key
+            self.origin = origin
             self.prefix = prefix
         }
     }
@@ -35,7 +38,7 @@ public struct EnrichmentFiles: Sendable {
     public var asn: String?
     /// uap-core's `regexes.yaml`.
     public var userAgentRules: String?
-    /// Lookup tables, in the order of the joins.
+    /// Lookup tables, files and topics, in the order of the joins.
     public var tables: [Table] = []
     /// How many seconds between two looks at the files.
     public var refreshSeconds = 30
@@ -55,12 +58,32 @@ public final class EnrichmentSources: Sendable {
     private let country: EnrichmentFile<GeoIPDatabase>?
     private let asn: EnrichmentFile<GeoIPDatabase>?
     private let userAgentRules: EnrichmentFile<UserAgentRules>?
-    private let lookups: [EnrichmentFile<LookupTable>]
+    private let lookups: [Lookup]
     /// The databases that were put together last: lanes forget what they remember when they see others.
     private let geoIP = Mutex<GeoIPTables?>(nil)
 
+    /// What a lookup table is made of.
+    private enum Lookup {
+        case file(EnrichmentFile<LookupTable>)
+        case topic(LookupTopic)
+        /// A topic, and no cluster to read it from.
+        case outOfReach(String)
+
+        var value: LookupTable? {
+            switch self {
+            case .file(let file): file.value
+            case .topic(let topic): topic.value
+            case .outOfReach: nil
+            }
+        }
+    }
+
     /// Makes sources that nobody has looked at yet.
-    public init(_ files: EnrichmentFiles) {
+    ///
+    /// - Parameters:
+    ///   - client: the cluster that tables are read from which are topics; without one these stay missing.
+    ///   - group: names the consumers of these topics in the broker's logs.
+    public init(_ files: EnrichmentFiles, client: ClientConfiguration? = nil, group: String = "") {
         func database(_ name: String, _ path: String?, _ kinds: [GeoIPDatabase.Kind]) -> EnrichmentFile<GeoIPDatabase>?
         {
             path.map { path in
@@ -80,8 +103,19 @@ public final class EnrichmentSources: Sendable {
             EnrichmentFile(name: "user_agent.rules", path: path) { try UserAgentRules($0) }
         }
         lookups = files.tables.map { table in
-            EnrichmentFile(name: "lookup.\(table.name)", path: table.path) { bytes in
-                try LookupTable.read(bytes, table.format, key: table.key, prefix: table.prefix)
+            let name = "lookup.\(table.name)"
+            switch table.origin {
+            case .file(let path, let format, let key):
+                return .file(
+                    EnrichmentFile(name: name, path: path) { bytes in
+                        try LookupTable.read(bytes, format, key: key, prefix: table.prefix)
+                    }
+                )
+            case .topic(let topic):
+                guard let client else { return .outOfReach(name) }
+                return .topic(
+                    LookupTopic(name: name, topic: topic, client: client, group: group, prefix: table.prefix)
+                )
             }
         }
     }
@@ -112,10 +146,15 @@ public final class EnrichmentSources: Sendable {
     /// - Returns: a sentence for each that cannot be used.
     public func load() -> [String] {
         let now = Int64(Date().timeIntervalSince1970)
-        return watched().compactMap { source in
-            guard case .degraded(let reason, let detail) = source.look(now).after else { return nil }
-            return "\(source.name) is \(reason.rawValue): \(detail)"
+        let missing = lookups.compactMap { lookup -> String? in
+            guard case .outOfReach(let name) = lookup else { return nil }
+            return "\(name) is missing: it is a topic, which only commands of a cluster read"
         }
+        return missing
+            + watched().compactMap { source in
+                guard case .degraded(let reason, let detail) = source.look(now).after else { return nil }
+                return "\(source.name) is \(reason.rawValue): \(detail)"
+            }
     }
 
     /// The files as a watcher takes them.
@@ -125,7 +164,13 @@ public final class EnrichmentSources: Sendable {
         var all: [EnrichmentWatcher.Watched] = []
         for file in [city, country, asn].compactMap({ $0 }) { all.append(.init(file, onNew: onNew)) }
         if let userAgentRules { all.append(.init(userAgentRules, onNew: onNew)) }
-        for file in lookups { all.append(.init(file, onNew: onNew)) }
+        for lookup in lookups {
+            switch lookup {
+            case .file(let file): all.append(.init(file, onNew: onNew))
+            case .topic(let topic): all.append(.init(topic, onNew: onNew))
+            case .outOfReach: break
+            }
+        }
         return all
     }
 }
