@@ -39,7 +39,8 @@ extension Settings {
             ),
             Key(
                 name: "enrich.lookup.tables",
-                meaning: "list of name, file and key or topic, property and prefix, []: tables that are joined by a property"
+                meaning:
+                    "list of name, file and key or topic, property and prefix, []: tables that are joined by a property"
             ) { settings, value in
                 (settings.enrichmentFiles.tables, settings.enrichment.lookups) = try tables(value)
             },
