@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from campaign import Campaign
@@ -15,13 +17,17 @@ def test_ends_of_transactions_are_lost(deployment):
     proxy = Proxy("127.0.0.1", cluster.port, every=4)
     try:
         run = Campaign(deployment, "ends of transactions lost", 11, brokers=proxy.address).start()
-        for number in range(12):
-            run.feeder.burst(1200)
+        # How many transactions a burst becomes depends on the machine; how many of their ends are to be lost does not.
+        deadline = time.monotonic() + 90
+        while min(proxy.lost.values()) < 2 and time.monotonic() < deadline:
+            run.feeder.burst(300)
             run.await_progress(run.monitor.look())
+        # Nothing more is lost, so that what is left is worked off in the time that a campaign has for it.
+        proxy.every = 1 << 30
         run.report.faults["end of transaction lost"] += proxy.lost["request"]
         run.report.faults["answer to it lost"] += proxy.lost["answer"]
         run.finish()
     finally:
         proxy.close()
     print(f"lost: {proxy.lost}, passed: {proxy.passed}")
-    assert min(proxy.lost.values()) > 0, proxy.passed
+    assert min(proxy.lost.values()) >= 2, proxy.passed
