@@ -56,8 +56,8 @@ public struct Catalogue: Sendable {
     var consequences: [Change] = []
     /// Plans of the last snapshot, to reuse what did not change.
     private var plans: [Int64: ActionPlan] = [:]
-    /// Teams whose plan is no longer right.
-    private var stale: Set<Int64> = []
+    /// Actions that have changed since, by team.
+    private var stale: [Int64: Set<Int64>] = [:]
     /// Tracking plans of the last snapshot, and the teams whose one is no longer right.
     var trackingPlans: [Int64: TrackingPlan] = [:]
     var staleTrackingPlans: Set<Int64> = []
@@ -128,7 +128,6 @@ public struct Catalogue: Sendable {
         teams[team.id] = team
         tokens[Array(team.token.utf8)] = team.id
         waiting[team.id] = nil
-        stale.insert(team.id)
         staleTrackingPlans.insert(team.id)
         let changed = budgets[team.id, default: Self.noActions].setQuota(team.actionCostQuota)
         settle(changed, of: team.id)
@@ -154,7 +153,6 @@ public struct Catalogue: Sendable {
                 enrichments: enrichments(of: team.id)
             )
         }
-        stale.removeAll()
         staleTrackingPlans.removeAll()
         return Snapshot(epoch: epoch, teams: compiled)
     }
@@ -177,13 +175,13 @@ public struct Catalogue: Sendable {
 
     private static var noActions: TeamBudget<ActionDefinition> { TeamBudget(quota: ActionCost.teamQuota) }
 
-    private func definitions(of team: Int64) -> [ActionDefinition] {
-        (actions[team] ?? [:]).values.sorted { $0.id < $1.id }
-    }
-
     private mutating func plan(of team: Int64) -> ActionPlan {
-        if let plan = plans[team], !stale.contains(team) { return plan }
-        let plan = ActionPlan.compile(definitions(of: team), reusing: plans[team])
+        let changed = stale.removeValue(forKey: team) ?? []
+        if let plan = plans[team], changed.isEmpty { return plan }
+        let inForce = actions[team] ?? [:]
+        let plan =
+            plans[team]?.changing(Dictionary(uniqueKeysWithValues: changed.map { ($0, inForce[$0]) }))
+            ?? ActionPlan.compile(Array(inForce.values))
         plans[team] = plan
         return plan
     }
@@ -302,7 +300,7 @@ public struct Catalogue: Sendable {
     /// Takes over what a team's budget decided.
     private mutating func settle(_ changed: [Int64], of team: Int64, because cause: Int64? = nil) {
         guard !changed.isEmpty else { return }
-        stale.insert(team)
+        stale[team, default: []].formUnion(changed)
         for id in changed {
             let key = CatalogueKey.action(team: team, id: id)
             let entry = budgets[team]?.entries[id]

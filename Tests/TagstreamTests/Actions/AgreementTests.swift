@@ -26,6 +26,27 @@ struct AgreementTests {
         return verdicts
     }
 
+    /// A plan of other actions, some of them under the same ids, that has been changed into a plan of these.
+    private static func changed(into actions: [ActionDefinition], from random: inout RandomActions) -> ActionPlan {
+        var earlier: [ActionDefinition] = []
+        var changes: [Int64: ActionDefinition?] = [:]
+        for action in actions {
+            switch action.id % 4 {
+            case 0: earlier.append(action)
+            case 1: changes[action.id] = action
+            case 2:
+                if let other = ActionDefinition.reading(random.action(id: action.id)).definition { earlier.append(other) }
+                changes[action.id] = action
+            default:
+                earlier.append(action)
+                let gone = 1000 + action.id
+                if let other = ActionDefinition.reading(random.action(id: gone)).definition { earlier.append(other) }
+                changes.updateValue(nil, forKey: gone)
+            }
+        }
+        return ActionPlan.compile(earlier).changing(changes, leaving: .max)
+    }
+
     @Test("agree on random actions and events")
     func agree() throws {
         let (actionsPerPlan, eventsPerPlan) = (40, 20)
@@ -43,7 +64,9 @@ struct AgreementTests {
                     refused += 1
                 }
             }
-            let plan = ActionPlan.compile(actions)
+            // Every other plan has come about by a change: of some actions to what they are now, and back from others.
+            let plan =
+                round % 2 == 0 ? ActionPlan.compile(actions) : Self.changed(into: actions, from: &random)
             let explainers = actions.map { Held(Explainer($0)) }
             for _ in 0..<eventsPerPlan {
                 let event = random.event()

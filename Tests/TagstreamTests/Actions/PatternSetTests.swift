@@ -104,13 +104,15 @@ struct PatternSetTests {
     func reused() throws {
         let actions = try Self.actions()
         let first = ActionPlan.compile(actions)
-        let more = actions + [try Self.action(1000, #""url": "/pricing""#)]
-        let second = ActionPlan.compile(more, reusing: first)
-        let withoutOneURL = ActionPlan.compile(Array(actions.dropFirst()), reusing: first)
+        let more = try Self.action(1000, #""url": "/pricing""#)
+        let second = first.changing([1000: more], leaving: .max)
+        let relinked = first.changing([1000: more], leaving: 0)
+        let withoutOneURL = first.changing([actions[0].id: ActionDefinition?.none], leaving: 0)
         func handles(_ plan: ActionPlan) -> Set<OpaquePointer> {
             Set((0..<plan.tables.sets.count).map { plan.tables.sets[$0].handle })
         }
         #expect(handles(second) == handles(first))
+        #expect(handles(relinked) == handles(first))
         #expect(handles(first).count == 3)
         #expect(handles(withoutOneURL).intersection(handles(first)).count == 2)
     }

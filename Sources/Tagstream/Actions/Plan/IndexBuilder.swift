@@ -1,14 +1,20 @@
 /// Files every step under exactly one access predicate, and lays the files out flat.
+///
+/// Either all of a plan's steps, or those that a change adds to the index of an earlier plan: they become files of their own, behind
+/// those that are there.
 struct IndexBuilder {
+    /// The earlier plan's index; nil where all steps are new.
+    let base: PlanIndex?
+
     /// A key that leads to a file.
-    private struct Key {
+    struct Key {
         var key: UInt64
         var file: Int32
         var signature: UInt64 = 0
     }
 
     /// A step that is filed: its other conditions are a range of ``others``.
-    private struct Filed {
+    struct Filed {
         var first: Int32
         var count: Int32
         var action: Int32
@@ -16,7 +22,7 @@ struct IndexBuilder {
         var before: Int32
     }
 
-    private struct FileName {
+    struct FileName {
         var event: Int32
         var condition: Int32
         /// The last step that was filed, and how many there are.
@@ -25,27 +31,32 @@ struct IndexBuilder {
     }
 
     /// What has to be known of events of one name; the properties are kept in lists with repetitions and sorted in the end.
-    private struct Need {
+    struct Need {
         var equalities: [Int32] = []
         var grams: [Int32] = []
         var elements: UInt16 = 0
     }
 
-    private var keys: [Key] = []
+    private(set) var keys: [Key] = []
     private var fileTable: NumberTable
-    private var files: [FileName] = []
-    private var filed: [Filed] = []
-    private var others: [Int32] = []
-    private var names: [[UInt8]] = []
+    private(set) var files: [FileName] = []
+    private(set) var filed: [Filed] = []
+    private(set) var others: [Int32] = []
+    /// The event names that are new.
+    private(set) var names: [[UInt8]] = []
     private var nameTable = NumberTable(capacity: 64)
-    /// By event name; the last is that of steps without one.
-    private var needs: [Need] = []
-    private var anyNeed = Need()
-    private var grams: [UInt64] = []
+    /// By event name, the earlier ones included.
+    private(set) var needs: [Need]
+    /// What has to be known of every event.
+    private(set) var anyNeed = Need()
+    private(set) var grams: [UInt64] = []
     /// How often each gram occurs in the conditions, by sixteen bits of its hash: rare ones are good keys.
-    private var frequency = [UInt16](repeating: 0, count: 1 << 16)
+    private(set) var frequency: [UInt16]
 
-    init(capacity: Int) {
+    init(capacity: Int, on base: PlanIndex? = nil) {
+        self.base = base
+        needs = Array(repeating: Need(), count: base?.names.count ?? 0)
+        frequency = base.map { Array($0.gramUses.elements) } ?? Array(repeating: 0, count: 1 << 16)
         fileTable = NumberTable(capacity: capacity)
         keys.reserveCapacity(capacity)
         filed.reserveCapacity(capacity)
@@ -54,12 +65,13 @@ struct IndexBuilder {
 
     /// The index of an event name, as ``FlatStep/event`` has it.
     mutating func index(ofEvent name: [UInt8], _ hash: UInt64) -> Int32 {
+        if let known = base.map({ base in name.withUnsafeBytes { base.index(of: $0, hash) } }), known >= 0 { return known }
         let (index, isNew) = nameTable.number(hash) { [names] in names[Int($0)] == name }
         if isNew {
             names.append(name)
             needs.append(Need())
         }
-        return index
+        return index + Int32(base?.names.count ?? 0)
     }
 
     /// Counts the grams of a predicate that so many steps have: all predicates, before any step is filed.
@@ -111,7 +123,7 @@ struct IndexBuilder {
     ///
     /// - Parameter slot: the property that the predicate is about; -1 where it is about elements.
     mutating func addKeys(event: Int32, slot: Int32, of predicate: AccessPredicate?) {
-        let file = Int32(files.count - 1)
+        let file = Int32(files.count - 1 + (base?.files.count ?? 0))
         func scoped(_ key: UInt64, _ signature: UInt64 = 0) -> Key {
             Key(key: AccessKey.scoped(key, event), file: file, signature: signature)
         }
@@ -152,173 +164,5 @@ struct IndexBuilder {
 
     private mutating func need(_ event: Int32, _ change: (inout Need) -> Void) {
         if event < 0 { change(&anyNeed) } else { change(&needs[Int(event)]) }
-    }
-
-    /// What lay under the files, flat.
-    private struct Layout {
-        var files: [PlanIndex.File] = []
-        var entries: [PlanIndex.Entry] = []
-        var conditions: [Int32] = []
-        var actions: [Int32] = []
-    }
-
-    /// Lays the files out: steps with the same other conditions become one entry with several actions.
-    private func layOut() -> Layout {
-        var out = Layout()
-        out.files.reserveCapacity(files.count)
-        out.entries.reserveCapacity(filed.count)
-        out.conditions.reserveCapacity(others.count)
-        out.actions.reserveCapacity(filed.count)
-        var steps: [Filed] = []
-        for file in files {
-            steps.removeAll(keepingCapacity: true)
-            var number = file.last
-            while number >= 0 {
-                steps.append(filed[Int(number)])
-                number = filed[Int(number)].before
-            }
-            if steps.count > 1 { steps.sort { isBefore($0, $1) } }
-            let first = out.entries.count
-            append(steps, to: &out)
-            out.files.append(
-                PlanIndex.File(
-                    condition: file.condition,
-                    event: file.event,
-                    first: UInt32(first),
-                    count: UInt32(out.entries.count - first)
-                )
-            )
-        }
-        return out
-    }
-
-    private func append(_ steps: [Filed], to out: inout Layout) {
-        for (index, step) in steps.enumerated() {
-            let conditions = others[Int(step.first)..<Int(step.first + step.count)]
-            if index > 0, areSame(steps[index - 1], step) {
-                // Two equal steps of one action are one.
-                if steps[index - 1].action == step.action { continue }
-                out.entries[out.entries.count - 1].actionCount += 1
-            } else {
-                out.entries.append(
-                    PlanIndex.Entry(
-                        firstCondition: UInt32(out.conditions.count),
-                        conditionCount: UInt32(step.count),
-                        firstAction: UInt32(out.actions.count),
-                        actionCount: 1
-                    )
-                )
-                out.conditions += conditions
-            }
-            out.actions.append(step.action)
-        }
-    }
-
-    private func areSame(_ one: Filed, _ two: Filed) -> Bool {
-        guard one.count == two.count else { return false }
-        for offset in 0..<Int(one.count) where others[Int(one.first) + offset] != others[Int(two.first) + offset] {
-            return false
-        }
-        return true
-    }
-
-    /// Few conditions first, equal ones together, then in the order of the actions.
-    private func isBefore(_ one: Filed, _ two: Filed) -> Bool {
-        if one.count != two.count { return one.count < two.count }
-        for offset in 0..<Int(one.count) {
-            let (left, right) = (others[Int(one.first) + offset], others[Int(two.first) + offset])
-            if left != right { return left < right }
-        }
-        return one.action < two.action
-    }
-
-    /// Without repetitions, ascending.
-    private static func distinct(_ numbers: [Int32]) -> [Int32] {
-        var out: [Int32] = []
-        for number in numbers.sorted() where number != out.last { out.append(number) }
-        return out
-    }
-
-    mutating func freeze() -> PlanIndex {
-        keys.sort { $0.key == $1.key ? $0.file < $1.file : $0.key < $1.key }
-        var postings: [PlanIndex.Posting] = []
-        var lists: [PlanIndex.Filed] = []
-        postings.reserveCapacity(keys.count)
-        lists.reserveCapacity(keys.count)
-        for key in keys {
-            if let last = postings.indices.last, postings[last].key == key.key {
-                if lists[lists.count - 1].file == key.file {
-                    // Two alternatives with one key: what both must have.
-                    lists[lists.count - 1].signature &= key.signature
-                    continue
-                }
-                postings[last].count += 1
-            } else {
-                postings.append(PlanIndex.Posting(key: key.key, first: UInt32(lists.count), count: 1))
-            }
-            lists.append(PlanIndex.Filed(signature: key.signature, file: key.file))
-        }
-        let capacity = max(2, postings.count * 2).nextPowerOfTwo
-        var table = [Int32](repeating: -1, count: capacity)
-        for (index, posting) in postings.enumerated() {
-            var place = Int(truncatingIfNeeded: posting.key) & (capacity - 1)
-            while table[place] >= 0 { place = (place + 1) & (capacity - 1) }
-            table[place] = Int32(index)
-        }
-        return assemble(postings, table, lists)
-    }
-
-    private func assemble(
-        _ postings: [PlanIndex.Posting],
-        _ table: [Int32],
-        _ lists: [PlanIndex.Filed]
-    ) -> PlanIndex {
-        var pool: [UInt8] = []
-        var ranges: [PoolRange] = []
-        let capacity = max(2, names.count * 2).nextPowerOfTwo
-        var nameTable = [Int32](repeating: -1, count: capacity)
-        for (index, name) in names.enumerated() {
-            ranges.append(PoolRange(offset: UInt32(pool.count), length: UInt32(name.count)))
-            pool += name
-            var place = Int(truncatingIfNeeded: AccessKey.hash(name)) & (capacity - 1)
-            while nameTable[place] >= 0 { place = (place + 1) & (capacity - 1) }
-            nameTable[place] = Int32(index)
-        }
-        var profiles: [PlanIndex.Profile] = []
-        var equalities: [Int32] = []
-        var gramPlaces: [PlanIndex.GramPlace] = []
-        for own in needs + [Need()] {
-            let ownEqualities = Self.distinct(own.equalities + anyNeed.equalities)
-            let ownGrams = Self.distinct(own.grams + anyNeed.grams)
-            profiles.append(
-                PlanIndex.Profile(
-                    firstEquality: UInt32(equalities.count),
-                    equalityCount: UInt32(ownEqualities.count),
-                    firstGram: UInt32(gramPlaces.count),
-                    gramCount: UInt32(ownGrams.count),
-                    elements: own.elements | anyNeed.elements
-                )
-            )
-            equalities += ownEqualities
-            gramPlaces += ownGrams.map { PlanIndex.GramPlace(slot: $0 >> 1, isLowered: $0 & 1 == 1) }
-        }
-        let layout = layOut()
-        return PlanIndex(
-            nameTable: Frozen(nameTable),
-            names: Frozen(ranges),
-            namePool: Frozen(pool),
-            profiles: Frozen(profiles),
-            equalities: Frozen(equalities),
-            gramPlaces: Frozen(gramPlaces),
-            postings: Frozen(postings),
-            table: Frozen(table),
-            filed: Frozen(lists),
-            files: Frozen(layout.files),
-            entries: Frozen(layout.entries),
-            conditions: Frozen(layout.conditions),
-            actions: Frozen(layout.actions),
-            keyFilter: Frozen(PlanIndex.filter(postings.lazy.map(\.key))),
-            gramFilter: Frozen(PlanIndex.filter(grams))
-        )
     }
 }

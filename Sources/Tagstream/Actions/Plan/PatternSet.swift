@@ -95,6 +95,10 @@ struct PatternSetBuilder {
     private(set) var sets: [PatternSet] = []
     private(set) var flat: [FlatPatternSet] = []
     private(set) var conditions: [Int32] = []
+    /// Where the numbers of what is new begin.
+    private let firstCondition: Int
+    private let firstSet: Int
+    private let firstMember: Int
 
     /// What one set is about.
     private struct Group: Hashable {
@@ -111,20 +115,26 @@ struct PatternSetBuilder {
     /// Finds the sets, and marks the conditions that belong to one.
     ///
     /// - Parameters:
-    ///   - candidates: the conditions that have no access predicate.
+    ///   - candidates: the conditions that have no access predicate, new ones of a plan.
+    ///   - base: the tables that the new conditions and operands come behind.
     ///   - known: sets of an earlier plan, which are not compiled again; their patterns have to be alive.
     init(
         _ candidates: [Int32],
         of conditions: inout [FlatCondition],
         _ operands: [FlatOperand],
+        on base: PlanTables? = nil,
         reusing known: [PatternSet]
     ) {
+        firstCondition = base?.conditions.count ?? 0
+        firstSet = base?.sets.count ?? 0
+        firstMember = base?.setConditions.count ?? 0
+        let firstOperand = base?.operands.count ?? 0
         var groups: [Group: [Member]] = [:]
         for number in candidates {
-            let condition = conditions[Int(number)]
+            let condition = conditions[Int(number) - firstCondition]
             let isPattern = condition.kind == .url || condition.kind == .property && condition.meaning == .regex
             guard isPattern, condition.count == 1 else { continue }
-            let operand = operands[Int(condition.first)]
+            let operand = operands[Int(condition.first) - firstOperand]
             guard operand.kind == .pattern else { continue }
             let pattern = OpaquePointer(bitPattern: UInt(operand.first))
             let size = Int(tagstream_re2_size(pattern))
@@ -158,7 +168,9 @@ struct PatternSetBuilder {
         let patterns = members.map(\.pattern)
         guard let set = known.first(where: { $0.isOf(patterns) }) ?? PatternSet(patterns) else { return }
         let largest = members.map(\.size).max() ?? 1
-        for member in members { all[Int(member.condition)].set = Int32(flat.count) }
+        for member in members {
+            all[Int(member.condition) - firstCondition].set = Int32(firstSet + flat.count)
+        }
         sets.append(set)
         flat.append(
             FlatPatternSet(
@@ -166,7 +178,7 @@ struct PatternSetBuilder {
                 slot: group.slot,
                 isURL: group.isURL,
                 longestText: PatternSet.freeSteps / max(1, largest),
-                first: UInt32(conditions.count),
+                first: UInt32(firstMember + conditions.count),
                 count: UInt32(members.count)
             )
         )

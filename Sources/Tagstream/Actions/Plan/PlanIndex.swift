@@ -73,6 +73,8 @@ struct PlanIndex {
     let keyFilter: Frozen<UInt64>
     /// One bit for each gram's hash: most places of most texts end here.
     let gramFilter: Frozen<UInt64>
+    /// How often conditions ask for each gram, by sixteen bits of its hash: what a change of the plan has to know.
+    let gramUses: Frozen<UInt16>
 
     func deallocate() {
         nameTable.deallocate()
@@ -90,21 +92,26 @@ struct PlanIndex {
         actions.deallocate()
         keyFilter.deallocate()
         gramFilter.deallocate()
+        gramUses.deallocate()
     }
 
     var byteCount: Int {
         nameTable.bytes + names.bytes + namePool.bytes + profiles.bytes + equalities.bytes + gramPlaces.bytes
             + postings.bytes + table.bytes + filed.bytes + files.bytes + entries.bytes + conditions.bytes
-            + actions.bytes + keyFilter.bytes + gramFilter.bytes
+            + actions.bytes + keyFilter.bytes + gramFilter.bytes + gramUses.bytes
     }
 
     /// The index of an event name; -1 for one that no step mentions.
     ///
     /// Sixteen bytes must be readable behind the name.
     @inline(__always)
-    func index(of name: UnsafeRawBufferPointer) -> Int32 {
+    func index(of name: UnsafeRawBufferPointer) -> Int32 { index(of: name, AccessKey.hash(name)) }
+
+    /// The index of an event name whose hash is known.
+    @inline(__always)
+    func index(of name: UnsafeRawBufferPointer, _ hash: UInt64) -> Int32 {
         let mask = nameTable.count &- 1
-        var place = Int(truncatingIfNeeded: AccessKey.hash(name)) & mask
+        var place = Int(truncatingIfNeeded: hash) & mask
         while nameTable[place] >= 0 {
             let range = names[Int(nameTable[place])]
             let known = UnsafeRawBufferPointer(
@@ -140,9 +147,11 @@ struct PlanIndex {
     }
 
     /// A filter for keys, with sixteen bits for each up to a size that the second cache holds.
-    static func filter(_ keys: some Collection<UInt64>) -> [UInt64] {
-        let words = max(16, min(8192, keys.count / 4)).nextPowerOfTwo
-        var filter = [UInt64](repeating: 0, count: words)
+    ///
+    /// - Parameter earlier: a filter to go on with: its size stays, as a change adds few keys.
+    static func filter(_ keys: some Collection<UInt64>, on earlier: Frozen<UInt64>?) -> [UInt64] {
+        let words = earlier?.count ?? max(16, min(8192, keys.count / 4)).nextPowerOfTwo
+        var filter = earlier.map { Array($0.elements) } ?? [UInt64](repeating: 0, count: words)
         for key in keys {
             let bit = Int(truncatingIfNeeded: key >> 40) & (words * 64 - 1)
             filter[bit >> 6] |= 1 << UInt64(bit & 63)

@@ -3,10 +3,15 @@
 /// Numbers are given in the order in which an event asks: by event name, then by the key that steps are filed under. So what one key
 /// leads to lies side by side (files, entries, conditions, operands, texts), and a hundred conditions that one URL leads to are read
 /// from memory in a row; numbered as their authors wrote them, each would be a miss of the nearest cache.
+///
+/// Links either all actions of a plan, or those that a change brings, on top of an earlier plan: their conditions and files get the
+/// numbers behind its own, and a condition that the earlier plan has as well is there twice until the plan is linked anew.
 struct PlanLinker {
+    /// The new steps, of all new actions, and their conditions.
     private(set) var steps: [FlatStep] = []
     private(set) var stepConditions: [Int32] = []
-    private(set) var firstSteps: [Int32] = []
+    /// How many steps the earlier plan has.
+    private let earlierSteps: Int
     var builder: TableBuilder
     var index: IndexBuilder
 
@@ -15,14 +20,15 @@ struct PlanLinker {
     private var numbers: NumberTable
     /// What owns the sets of patterns in the tables.
     private(set) var sets: [PatternSet] = []
-    /// By condition: its number in the tables.
+    /// By condition: its number among the new ones in the tables.
     private var finalNumbers: [Int32] = []
     /// By condition: how many steps have it.
     private var uses: [Int32] = []
 
-    init(stepCount: Int) {
-        builder = TableBuilder(capacity: stepCount * 2)
-        index = IndexBuilder(capacity: stepCount)
+    init(stepCount: Int, on base: ActionPlan? = nil) {
+        earlierSteps = base?.steps.count ?? 0
+        builder = TableBuilder(capacity: stepCount * 2, on: base?.tables)
+        index = IndexBuilder(capacity: stepCount, on: base?.index)
         numbers = NumberTable(capacity: stepCount)
         steps.reserveCapacity(stepCount)
         stepConditions.reserveCapacity(stepCount * 2)
@@ -30,7 +36,6 @@ struct PlanLinker {
 
     /// Adds the steps of the action at a place.
     mutating func append(_ parts: [ActionDefinition.LinkPart], of place: Int32) {
-        firstSteps.append(Int32(steps.count))
         for part in parts {
             let event = part.event.map { index.index(ofEvent: $0, part.eventHash) } ?? -1
             let first = stepConditions.count
@@ -45,21 +50,21 @@ struct PlanLinker {
     ///
     /// - Parameter known: sets of an earlier plan, to be used again.
     mutating func link(reusing known: [PatternSet]) {
-        firstSteps.append(Int32(steps.count))
         for (condition, uses) in zip(conditions, uses) {
             if let access = condition.access { index.count(access, uses: uses) }
         }
-        let ranks = conditions.map { condition in condition.access.map { index.rank(of: $0, among: steps.count) } }
+        let ranks = conditions.map { condition in condition.access.map { index.rank(of: $0, among: earlierSteps + steps.count) } }
         let order = order(ranks)
-        let unfiled = renumber(order)
+        let firstNew = Int32(builder.firstNew)
+        let unfiled = renumber(order, from: firstNew)
         sets = builder.makeSets(unfiled, reusing: known)
         for place in order {
             let step = steps[Int(place.step)]
-            let filing = place.filing < 0 ? -1 : finalNumbers[Int(place.filing)]
+            let filing = place.filing < 0 ? -1 : firstNew + finalNumbers[Int(place.filing)]
             let own = stepConditions[Int(step.first)..<Int(step.first + step.count)]
             guard index.file(step.action, event: step.event, under: filing, of: own) else { continue }
             let access = place.filing < 0 ? nil : conditions[Int(place.filing)].access
-            let slot = filing < 0 ? -1 : builder.conditions[Int(filing)].slot
+            let slot = filing < 0 ? -1 : builder.conditions[Int(filing - firstNew)].slot
             index.addKeys(event: step.event, slot: slot, of: access)
         }
     }
@@ -96,7 +101,7 @@ struct PlanLinker {
     /// Numbers the conditions anew and puts them into the tables.
     ///
     /// - Returns: the numbers of those that no index can file.
-    private mutating func renumber(_ order: [Place]) -> [Int32] {
+    private mutating func renumber(_ order: [Place], from firstNew: Int32) -> [Int32] {
         finalNumbers = Array(repeating: -1, count: conditions.count)
         var unfiled: [Int32] = []
         var next: Int32 = 0
@@ -104,7 +109,7 @@ struct PlanLinker {
             guard numbers[Int(old)] < 0 else { return }
             numbers[Int(old)] = next
             builder.append(conditions[Int(old)].parts)
-            if conditions[Int(old)].access == nil { unfiled.append(next) }
+            if conditions[Int(old)].access == nil { unfiled.append(firstNew + next) }
             next += 1
         }
         for place in order {
@@ -112,7 +117,7 @@ struct PlanLinker {
             let step = steps[Int(place.step)]
             for index in Int(step.first)..<Int(step.first + step.count) {
                 number(stepConditions[index], &finalNumbers, &builder)
-                stepConditions[index] = finalNumbers[Int(stepConditions[index])]
+                stepConditions[index] = firstNew + finalNumbers[Int(stepConditions[index])]
             }
         }
         return unfiled

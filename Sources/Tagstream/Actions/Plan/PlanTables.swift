@@ -113,11 +113,16 @@ struct Frozen<Element> {
     let base: UnsafeMutablePointer<Element>
     let count: Int
 
-    init(_ elements: [Element]) {
-        count = elements.count
-        base = .allocate(capacity: max(1, elements.count))
+    init(_ elements: [Element]) { self.init(nil, appending: elements) }
+
+    /// A copy of an earlier run, with more elements behind it.
+    init(_ earlier: Frozen?, appending elements: [Element]) {
+        let known = earlier?.count ?? 0
+        count = known + elements.count
+        base = .allocate(capacity: max(1, count))
+        if let earlier { base.initialize(from: earlier.base, count: known) }
         elements.withUnsafeBufferPointer {
-            if let start = $0.baseAddress { base.initialize(from: start, count: $0.count) }
+            if let start = $0.baseAddress { (base + known).initialize(from: start, count: $0.count) }
         }
     }
 
@@ -125,6 +130,8 @@ struct Frozen<Element> {
 
     @inline(__always)
     subscript(_ index: Int) -> Element { base[index] }
+
+    var elements: UnsafeMutableBufferPointer<Element> { UnsafeMutableBufferPointer(start: base, count: count) }
 
     var bytes: Int { count * MemoryLayout<Element>.stride }
 }
