@@ -72,6 +72,16 @@ public struct ByteArena: ~Copyable {
         count &+= 1
     }
 
+    /// Appends eight bytes.
+    ///
+    /// Room must have been reserved.
+    @inline(__always)
+    mutating func put(word: UInt64) {
+        assertRoom(8)
+        base.storeBytes(of: word, toByteOffset: count, as: UInt64.self)
+        count &+= 8
+    }
+
     /// Appends a run of bytes.
     ///
     /// Room must have been reserved.

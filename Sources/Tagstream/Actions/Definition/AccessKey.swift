@@ -85,7 +85,7 @@ enum AccessKey {
     ///
     /// An element that lacks a bit lacks the thing.
     @inline(__always)
-    static func mark(_ hash: UInt64) -> UInt64 { 1 << (hash &* multiplier >> 58) }
+    static func mark(_ hash: UInt64) -> UInt64 { 1 << ((hash &* multiplier) >> 58) }
 
     /// A number's hash: the same for both zeros.
     @inline(__always)
@@ -95,15 +95,32 @@ enum AccessKey {
     @inline(__always)
     static func gram(_ bytes: UInt32) -> UInt64 { UInt64(bytes) &* 0x9E37_79B1_85EB_CA87 }
 
+    /// The bit of a gram in a filter; the shift leaves as many bits of its hash as the filter's size has.
+    ///
+    /// Asked for at every place of every text that is searched: nothing cheaper mixes four bytes.
+    @inline(__always)
+    static func filterBit(_ bytes: UInt32, _ shift: UInt32) -> UInt32 { (bytes &* 0x9E37_79B1) &>> shift }
+
     /// One of 64 bits for a gram, by its hash: a text that lacks a bit lacks the gram.
     @inline(__always)
     static func signature(_ gram: UInt64) -> UInt64 { 1 << (gram >> 58) }
 
     /// A class is filed under its name up to the first dot, because chains write `py-2.5` as two pieces.
+    ///
+    /// Eight more bytes must be readable behind the name.
     @inline(__always)
     static func beforeDot(_ name: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        guard let start = name.baseAddress else { return name }
         var length = 0
-        while length < name.count, name[length] != 0x2E { length &+= 1 }
-        return UnsafeRawBufferPointer(rebasing: name[..<length])
+        while length < name.count {
+            let word = start.loadUnaligned(fromByteOffset: length, as: UInt64.self) ^ 0x2E2E_2E2E_2E2E_2E2E
+            let dots = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+            if dots != 0 {
+                length &+= dots.trailingZeroBitCount >> 3
+                break
+            }
+            length &+= 8
+        }
+        return UnsafeRawBufferPointer(start: start, count: min(length, name.count))
     }
 }

@@ -106,6 +106,7 @@ struct FlatParts: Sendable {
         case .like(let pattern, let ignoringCase)?:
             var operand = FlatOperand(kind: ignoringCase ? .likeIgnoringCase : .like)
             operand.text = range(pattern)
+            operand.truth = pattern.contains { $0 >= LikePattern.run } ? 0 : 1
             operands.append(operand)
         case .regex(let pattern, let source)?: operands.append(self.pattern(pattern, shapes[source]))
         }

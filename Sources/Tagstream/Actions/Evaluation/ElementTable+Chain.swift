@@ -178,38 +178,40 @@ private struct ChainParser {
         return TextRange(inArena: offset, length: arena.count &- offset)
     }
 
-    @inline(__always)
-    private func isKey(_ offset: Int, _ length: Int, _ name: StaticString) -> Bool {
-        length == name.utf8CodeUnitCount && memcmp(base + offset, name.utf8Start, length) == 0
-    }
-
     private func assign(
-        _ key: Int,
+        _ offset: Int,
         _ length: Int,
         _ value: TextRange,
         to element: inout ElementTable.Element,
         _ table: inout ElementTable,
         _ arena: borrowing ByteArena
     ) {
-        let text = value.bytes(base, arena)
-        if isKey(key, length, "nth-child") {
-            element.nthChild = ElementTable.place(text)
-        } else if isKey(key, length, "nth-of-type") {
-            element.nthOfType = ElementTable.place(text)
-        } else if isKey(key, length, "text") {
-            element.text = Subject(text: value, epoch: epoch)
-        } else if isKey(key, length, "href") {
-            element.href = Subject(text: value, epoch: epoch)
-        } else if isKey(key, length, "attr_id") {
-            element.id = value
-            element.hasID = true
-        } else if length > 6, memcmp(base + key, "attr__", 6) == 0 {
-            let name = range(key &+ 6, key &+ length)
-            if isKey(key, length, "attr__class") {
+        let key = UnsafeRawBufferPointer(start: base + offset, count: length)
+        if length > 6, equals(UnsafeRawBufferPointer(rebasing: key[..<6]), "attr__") {
+            if equals(key, "attr__class") {
+                let text = value.bytes(base, arena)
                 let start = text.baseAddress! - UnsafeRawPointer(arena.base)
                 table.addClasses(text, at: { TextRange(inArena: start &+ $0, length: 0) }, to: &element)
             }
-            table.attributes.append(ElementTable.Attribute(name: name, value: value))
+            table.attributes.append(
+                ElementTable.Attribute(name: range(offset &+ 6, offset &+ length), value: value)
+            )
+            return
+        }
+        switch length {
+        case 4:
+            if equals(key, "text") {
+                element.text = Subject(text: value, epoch: epoch)
+            } else if equals(key, "href") {
+                element.href = Subject(text: value, epoch: epoch)
+            }
+        case 7:
+            guard equals(key, "attr_id") else { return }
+            element.id = value
+            element.hasID = true
+        case 9: if equals(key, "nth-child") { element.nthChild = ElementTable.place(value.bytes(base, arena)) }
+        case 11: if equals(key, "nth-of-type") { element.nthOfType = ElementTable.place(value.bytes(base, arena)) }
+        default: break
         }
     }
 

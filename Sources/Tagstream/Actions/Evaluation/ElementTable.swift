@@ -22,6 +22,10 @@ struct ElementTable: ~Copyable {
         var nthOfType: Int32 = 0
         /// ``AccessKey/mark(_:)`` of what selectors may ask for; valid where the table has been marked.
         var marks: UInt64 = 0
+        /// The hash of the tag, and the classes' in ``ElementTable/classHashes``; valid where the classes have been hashed.
+        var tagHash: UInt64 = 0
+        var firstHash: Int32 = 0
+        var hashCount: Int32 = 0
         /// The classes separated by one blank, once somebody asked for them.
         var classText = TextRange.empty
         var hasClassText = false
@@ -39,33 +43,57 @@ struct ElementTable: ~Copyable {
     var elements = Column<Element>(capacity: 32)
     var attributes = Column<Attribute>(capacity: 128)
     var classes = Column<TextRange>(capacity: 64)
+    /// The hashes of the elements' classes up to the first dot, and of the pieces of their heads.
+    private(set) var classHashes = Column<UInt64>(capacity: 64)
     /// Which elements satisfy the compounds so far, and which satisfy the next: the selector's two rows.
     var reached = Column<Bool>(capacity: 64)
     var next = Column<Bool>(capacity: 64)
     /// The fields of one entry of `$elements`.
     var fields = FieldTape(capacity: 64)
 
-    /// Whether the elements' marks have been set.
+    /// Whether the elements' marks have been set, and their classes hashed.
     private var isMarked = false
+    private var isHashed = false
+
+    /// Hashes the elements' tags and classes, unless that has been done.
+    mutating func hashClasses(_ bench: UnsafeRawPointer, _ arena: borrowing ByteArena) {
+        guard !isHashed else { return }
+        isHashed = true
+        for index in 0..<elements.count {
+            let element = elements.base + index
+            element.pointee.tagHash = AccessKey.hash(element.pointee.tag.bytes(bench, arena))
+            let first = classHashes.count
+            for place in 0..<Int(element.pointee.classCount) {
+                let name = classes[Int(element.pointee.firstClass) &+ place].bytes(bench, arena)
+                classHashes.append(AccessKey.hash(AccessKey.beforeDot(name)))
+            }
+            // SDKs write the same classes into the head: each is worth one look only.
+            let known = min(classHashes.count, first &+ 16)
+            var rest = element.pointee.head
+            while rest.length > 0 {
+                let piece = AccessKey.beforeDot(rest.bytes(bench, arena))
+                let hash = AccessKey.hash(piece)
+                var place = first
+                while place < known, classHashes[place] != hash { place &+= 1 }
+                if place == known { classHashes.append(hash) }
+                rest.drop(min(Int(rest.length), piece.count &+ 1))
+            }
+            element.pointee.firstHash = Int32(truncatingIfNeeded: first)
+            element.pointee.hashCount = Int32(truncatingIfNeeded: classHashes.count &- first)
+        }
+    }
 
     /// Sets the elements' marks, unless that has been done: a selector's compound is compared with one word before its parts are.
     mutating func mark(_ bench: UnsafeRawPointer, _ arena: borrowing ByteArena) {
         guard !isMarked else { return }
         isMarked = true
+        hashClasses(bench, arena)
         for index in 0..<elements.count {
             let element = elements.base + index
-            var marks = AccessKey.mark(AccessKey.hash(element.pointee.tag.bytes(bench, arena)))
+            var marks = AccessKey.mark(element.pointee.tagHash)
             if element.pointee.hasID { marks |= AccessKey.mark(AccessKey.hash(element.pointee.id.bytes(bench, arena))) }
-            for place in 0..<Int(element.pointee.classCount) {
-                let name = classes[Int(element.pointee.firstClass) &+ place].bytes(bench, arena)
-                marks |= AccessKey.mark(AccessKey.hash(AccessKey.beforeDot(name)))
-            }
-            var rest = element.pointee.head
-            while rest.length > 0 {
-                let piece = AccessKey.beforeDot(rest.bytes(bench, arena))
-                marks |= AccessKey.mark(AccessKey.hash(piece))
-                rest.drop(min(Int(rest.length), piece.count &+ 1))
-            }
+            let hashes = classHashes.base + Int(element.pointee.firstHash)
+            for place in 0..<Int(element.pointee.hashCount) { marks |= AccessKey.mark(hashes[place]) }
             for place in 0..<Int(element.pointee.attributeCount) {
                 let attribute = attributes[Int(element.pointee.firstAttribute) &+ place]
                 let name = attribute.name.bytes(bench, arena)
@@ -79,9 +107,11 @@ struct ElementTable: ~Copyable {
 
     mutating func removeAll() {
         isMarked = false
+        isHashed = false
         elements.removeAll()
         attributes.removeAll()
         classes.removeAll()
+        classHashes.removeAll()
     }
 
     /// Adds the white-space separated tokens of a class attribute to the element.

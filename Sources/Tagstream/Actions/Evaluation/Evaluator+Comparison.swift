@@ -2,12 +2,13 @@ import CRE2
 
 extension Evaluator {
     /// Whether a filter on a property holds.
-    mutating func evaluateProperty(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
-        let subject = textSubject(condition.slot, tables)
+    @inline(__always)
+    mutating func evaluateProperty(_ condition: UnsafePointer<FlatCondition>, _ tables: PlanTables) -> Outcome {
+        let subject = textSubject(condition.pointee.slot, tables)
         return compare(
             subject,
             condition,
-            matchesMembers: tables.slots.base[Int(condition.slot)].matchesMembers,
+            matchesMembers: tables.slots.base[Int(condition.pointee.slot)].matchesMembers,
             tables
         )
     }
@@ -16,31 +17,35 @@ extension Evaluator {
     @inline(__always)
     mutating func compare(
         _ subject: UnsafeMutablePointer<Subject>,
-        _ condition: FlatCondition,
+        _ condition: UnsafePointer<FlatCondition>,
         matchesMembers: Bool,
         _ tables: PlanTables
     ) -> Outcome {
         // Missing and null are the same: every positive operator is false, every negative one true.
-        guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else { return Outcome(condition.isNegated) }
-        return satisfies(subject, condition, matchesMembers: matchesMembers, tables).negated(if: condition.isNegated)
+        guard subject.pointee.kind.rawValue > Value.Kind.null.rawValue else {
+            return Outcome(condition.pointee.isNegated)
+        }
+        return satisfies(subject, condition, matchesMembers: matchesMembers, tables)
+            .negated(if: condition.pointee.isNegated)
     }
 
     /// Whether a subject that is set satisfies the positive comparison with any of the values.
+    @inline(__always)
     private mutating func satisfies(
         _ subject: UnsafeMutablePointer<Subject>,
-        _ condition: FlatCondition,
+        _ condition: UnsafePointer<FlatCondition>,
         matchesMembers: Bool,
         _ tables: PlanTables
     ) -> Outcome {
-        let operands = tables.operands.base + Int(condition.first)
-        let count = Int(condition.count)
-        switch condition.meaning {
+        let operands = tables.operands.base + Int(condition.pointee.first)
+        let count = Int(condition.pointee.count)
+        switch condition.pointee.meaning {
         case .isSet: return .isTrue
         case .exact:
             if matchesMembers, subject.pointee.kind == .array {
                 return Outcome(anyMemberEquals(subject.pointee, operands, count, tables))
             }
-            return Outcome(equals(subject, operands, count, sorted: Int(condition.sortedTexts), tables))
+            return Outcome(equals(subject, operands, count, sorted: Int(condition.pointee.sortedTexts), tables))
         case .icontains:
             let text = lowered(subject)
             for index in 0..<count where TextSearch.contains(tables.bytes(operands[index].lowered), in: text) {
@@ -48,11 +53,13 @@ extension Evaluator {
             }
             return .isFalse
         case .regex: return search(text(subject), operands, count, tables)
-        case .gt, .gte, .lt, .lte, .between: return Outcome(orders(subject, condition.meaning, operands, count, tables))
-        case .dateExact, .dateBefore, .dateAfter: return Outcome(dates(subject, condition.meaning, operands, count))
+        case .gt, .gte, .lt, .lte, .between:
+            return Outcome(orders(subject, condition.pointee.meaning, operands, count, tables))
+        case .dateExact, .dateBefore, .dateAfter:
+            return Outcome(dates(subject, condition.pointee.meaning, operands, count))
         case .semverEqual, .semverGreater, .semverGreaterOrEqual, .semverLess, .semverLessOrEqual, .semverRange,
             .semverUnequal:
-            return Outcome(versions(subject, condition.meaning, operands, count, tables))
+            return Outcome(versions(subject, condition.pointee.meaning, operands, count, tables))
         }
     }
 
@@ -64,7 +71,7 @@ extension Evaluator {
     ) -> Outcome {
         var outcome = Outcome.isFalse
         for index in 0..<count {
-            switch search(text, operands[index], tables) {
+            switch search(text, UnsafePointer(operands + index), tables) {
             case .isTrue: return .isTrue
             case .failed: outcome = .failed
             case .isFalse: break
@@ -76,11 +83,15 @@ extension Evaluator {
     /// Whether a pattern, or one of the texts that it stands for, occurs in a text.
     ///
     /// A search that was given up has failed: neither a match nor none.
-    mutating func search(_ text: UnsafeRawBufferPointer, _ operand: FlatOperand, _ tables: PlanTables) -> Outcome {
-        if operand.kind == .literals {
-            return Outcome(containsOne(of: tables.bytes(operand.text), anchors: operand.truth, text))
+    mutating func search(
+        _ text: UnsafeRawBufferPointer,
+        _ operand: UnsafePointer<FlatOperand>,
+        _ tables: PlanTables
+    ) -> Outcome {
+        if operand.pointee.kind == .literals {
+            return Outcome(containsOne(of: tables.bytes(operand.pointee.text), anchors: operand.pointee.truth, text))
         }
-        let pattern = OpaquePointer(bitPattern: UInt(operand.first))
+        let pattern = OpaquePointer(bitPattern: UInt(operand.pointee.first))
         let found = tagstream_re2_search(pattern, text.baseAddress, text.count, &refills)
         return found < 0 ? .failed : Outcome(found == 1)
     }
@@ -118,27 +129,27 @@ extension Evaluator {
         case .string:
             if sorted > 0, Self.isFound(text(subject), operands, sorted, tables) { return true }
             for index in sorted..<count {
-                let operand = operands[index]
-                if operand.kind == .number {
-                    if let number = number(subject), number == operand.number { return true }
-                } else if TextSearch.equal(text(subject), tables.bytes(operand.text)) {
+                let operand = operands + index
+                if operand.pointee.kind == .number {
+                    if let number = number(subject), number == operand.pointee.number { return true }
+                } else if TextSearch.equalPadded(text(subject), tables.bytes(operand.pointee.text)) {
                     // A boolean's text is `true` or `false`, which is just what a text must be to equal it.
                     return true
                 }
             }
         case .number:
             for index in 0..<count {
-                let operand = operands[index]
-                guard operand.isNumber || operand.kind == .bool else { continue }
-                if let number = number(subject), number == operand.number { return true }
+                let operand = operands + index
+                guard operand.pointee.isNumber || operand.pointee.kind == .bool else { continue }
+                if let number = number(subject), number == operand.pointee.number { return true }
             }
         case .true, .false:
             let isTrue = subject.pointee.kind == .true
             for index in 0..<count {
-                let operand = operands[index]
-                if operand.kind == .number {
-                    if operand.number == (isTrue ? 1 : 0) { return true }
-                } else if operand.truth == (isTrue ? 2 : 1) {
+                let operand = operands + index
+                if operand.pointee.kind == .number {
+                    if operand.pointee.number == (isTrue ? 1 : 0) { return true }
+                } else if operand.pointee.truth == (isTrue ? 2 : 1) {
                     return true
                 }
             }
@@ -201,28 +212,30 @@ extension Evaluator {
     ) -> Bool {
         let number = number(subject)
         for index in 0..<count {
-            let operand = operands[index]
-            if operand.kind == .range {
-                if let number, operand.number <= number, number <= Double(bitPattern: operand.second) { return true }
-            } else if let number {
-                // A number and a text that is none have no order.
-                if operand.isNumber, Self.holds(meaning, number < operand.number ? -1 : number > operand.number ? 1 : 0)
-                {
+            let operand = operands + index
+            if operand.pointee.kind == .range {
+                guard let number else { continue }
+                if operand.pointee.number <= number, number <= Double(bitPattern: operand.pointee.second) {
                     return true
                 }
-            } else if subject.pointee.kind == .string, operand.kind == .text, !operand.isNumber {
-                if Self.holds(meaning, TextSearch.compare(text(subject), tables.bytes(operand.text))) { return true }
+            } else if let number {
+                // A number and a text that is none have no order.
+                if operand.pointee.isNumber, Self.holds(meaning, number, operand.pointee.number) { return true }
+            } else if subject.pointee.kind == .string, operand.pointee.kind == .text, !operand.pointee.isNumber {
+                let order = TextSearch.compare(text(subject), tables.bytes(operand.pointee.text))
+                if Self.holds(meaning, order, 0) { return true }
             }
         }
         return false
     }
 
-    private static func holds(_ meaning: Operator, _ order: Int) -> Bool {
+    @inline(__always)
+    private static func holds<Number: Comparable>(_ meaning: Operator, _ one: Number, _ other: Number) -> Bool {
         switch meaning {
-        case .gt: order > 0
-        case .gte: order >= 0
-        case .lt: order < 0
-        case .lte: order <= 0
+        case .gt: one > other
+        case .gte: one >= other
+        case .lt: one < other
+        case .lte: one <= other
         default: false
         }
     }

@@ -1,19 +1,30 @@
 extension Evaluator {
     /// Evaluates a condition by its index.
     mutating func evaluate(_ index: Int32, _ tables: PlanTables) -> Outcome {
-        let condition = tables.conditions[Int(index)]
+        evaluate(UnsafePointer(tables.conditions.base + Int(index)), tables)
+    }
+
+    /// Most conditions are about a property: that way is inlined.
+    @inline(__always)
+    private mutating func evaluate(_ condition: UnsafePointer<FlatCondition>, _ tables: PlanTables) -> Outcome {
+        condition.pointee.kind == .property
+            ? evaluateProperty(condition, tables) : evaluateOther(condition.pointee, tables)
+    }
+
+    @inline(never)
+    private mutating func evaluateOther(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
         switch condition.kind {
         case .event:
             return Outcome(TextSearch.equal(eventName(), tables.bytes(tables.operands[Int(condition.first)].text)))
         case .url:
             let subject = subject(condition.slot, tables)
             guard subject.pointee.kind == .string, subject.pointee.written.length > 0 else { return .isFalse }
-            return matches(subject, tables.operands[Int(condition.first)], tables)
+            return matches(subject, UnsafePointer(tables.operands.base + Int(condition.first)), tables)
         case .element: return evaluateElement(condition, tables)
         case .selector: return evaluateSelector(condition, tables)
         case .elementTag: return evaluateTag(condition, tables)
         case .elementFilter: return evaluateElementFilter(condition, tables)
-        case .property: return evaluateProperty(condition, tables)
+        case .property: return withUnsafePointer(to: condition) { evaluateProperty($0, tables) }
         }
     }
 
@@ -28,12 +39,12 @@ extension Evaluator {
     /// Evaluates a condition that nobody has asked for yet, with its set's others where it is in one.
     @inline(never)
     private mutating func evaluateFirst(_ index: Int32, _ tables: PlanTables) -> Outcome {
-        let set = tables.conditions.base[Int(index)].set
-        if set >= 0, rememberSet(set, tables) {
+        let condition = UnsafePointer(tables.conditions.base + Int(index))
+        if condition.pointee.set >= 0, rememberSet(condition.pointee.set, tables) {
             return Outcome(rawValue: UInt8(truncatingIfNeeded: memo[Int(index)] & 3)).unsafelyUnwrapped
         }
         evaluated &+= 1
-        let outcome = evaluate(index, tables)
+        let outcome = evaluate(condition, tables)
         remember(index, outcome)
         return outcome
     }

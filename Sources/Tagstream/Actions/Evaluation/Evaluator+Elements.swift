@@ -3,17 +3,20 @@ extension Evaluator {
     mutating func evaluateElement(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
         needElements()
         let operands = tables.operands.base + Int(condition.first)
-        let tag = operands[2]
+        let tag = operands + 2
         var outcome = Outcome.isFalse
         for index in 0..<table.elements.count {
             let element = table.elements.base + index
-            if tag.kind != .none, !TextSearch.equal(bytes(element.pointee.tag), tables.bytes(tag.text)) { continue }
+            let hasTag =
+                tag.pointee.kind == .none
+                || TextSearch.equalPadded(bytes(element.pointee.tag), tables.bytes(tag.pointee.text))
+            guard hasTag else { continue }
             var found = Outcome.isTrue
-            for (place, operand) in [(0, operands[0]), (1, operands[1])] where operand.kind != .none && found == .isTrue
-            {
-                found =
-                    place == 0
-                    ? matches(&element.pointee.text, operand, tables) : matches(&element.pointee.href, operand, tables)
+            if operands.pointee.kind != .none {
+                found = matches(&element.pointee.text, UnsafePointer(operands), tables)
+            }
+            if found == .isTrue, operands[1].kind != .none {
+                found = matches(&element.pointee.href, UnsafePointer(operands + 1), tables)
             }
             if found == .isTrue { return .isTrue }
             if found == .failed { outcome = .failed }
@@ -22,15 +25,21 @@ extension Evaluator {
     }
 
     /// Whether a text satisfies one of the three modes; a text that is not there satisfies none.
-    mutating func matches(_ subject: UnsafeMutablePointer<Subject>, _ operand: FlatOperand, _ tables: PlanTables)
-        -> Outcome
-    {
+    mutating func matches(
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ operand: UnsafePointer<FlatOperand>,
+        _ tables: PlanTables
+    ) -> Outcome {
         guard subject.pointee.kind == .string else { return .isFalse }
-        switch operand.kind {
-        case .like: return Outcome(LikePattern.matches(tables.bytes(operand.text), text(subject)))
-        case .likeIgnoringCase: return Outcome(LikePattern.matches(tables.bytes(operand.text), lowered(subject)))
+        let wanted = tables.bytes(operand.pointee.text)
+        switch operand.pointee.kind {
+        case .like, .likeIgnoringCase:
+            let text = operand.pointee.kind == .like ? text(subject) : lowered(subject)
+            return Outcome(
+                operand.pointee.truth == 1 ? TextSearch.contains(wanted, in: text) : LikePattern.matches(wanted, text)
+            )
         case .pattern, .literals: return search(text(subject), operand, tables)
-        default: return Outcome(TextSearch.equal(text(subject), tables.bytes(operand.text)))
+        default: return Outcome(TextSearch.equalPadded(text(subject), wanted))
         }
     }
 
@@ -40,7 +49,8 @@ extension Evaluator {
         let operands = tables.operands.base + Int(condition.first)
         for index in 0..<table.elements.count {
             let tag = bytes(table.elements.base[index].tag)
-            for place in 0..<Int(condition.count) where TextSearch.equal(tag, tables.bytes(operands[place].text)) {
+            for place in 0..<Int(condition.count) where TextSearch.equalPadded(tag, tables.bytes(operands[place].text))
+            {
                 return Outcome(!condition.isNegated)
             }
         }
@@ -55,10 +65,11 @@ extension Evaluator {
         var outcome = Outcome.isFalse
         for index in 0..<table.elements.count {
             let element = table.elements.base + index
-            let found =
+            let found = withUnsafePointer(to: positive) { positive in
                 condition.elementKey == .text
-                ? compare(&element.pointee.text, positive, matchesMembers: false, tables)
-                : compare(&element.pointee.href, positive, matchesMembers: false, tables)
+                    ? compare(&element.pointee.text, positive, matchesMembers: false, tables)
+                    : compare(&element.pointee.href, positive, matchesMembers: false, tables)
+            }
             if found == .isTrue { return Outcome(!condition.isNegated) }
             if found == .failed { outcome = .failed }
         }
@@ -89,27 +100,28 @@ extension Evaluator {
 
     private mutating func matches(_ first: Int, _ last: Int, _ tables: PlanTables) -> Bool {
         let count = table.elements.count
+        let compounds = tables.compounds.base
         if first == last {
-            for element in 0..<count where satisfies(element, tables.compounds[last], tables) { return true }
+            for element in 0..<count where satisfies(element, compounds + last, tables) { return true }
             return false
         }
         table.reached.resize(to: count, filling: false)
         table.next.resize(to: count, filling: false)
         var isAny = false
         for element in 0..<count {
-            let holds = satisfies(element, tables.compounds[last], tables)
+            let holds = satisfies(element, compounds + last, tables)
             table.reached[element] = holds
             isAny = isAny || holds
         }
         var compound = last
         while compound > first, isAny {
-            let isChild = tables.compounds[compound].isChild
+            let isChild = compounds[compound].isChild
             compound &-= 1
             isAny = false
             var inner = false
             for element in 0..<count {
                 let isReachable = isChild ? element > 0 && table.reached[element &- 1] : inner
-                let holds = isReachable && satisfies(element, tables.compounds[compound], tables)
+                let holds = isReachable && satisfies(element, compounds + compound, tables)
                 table.next[element] = holds
                 isAny = isAny || holds
                 inner = inner || table.reached[element]
@@ -119,31 +131,42 @@ extension Evaluator {
         return isAny
     }
 
-    private mutating func satisfies(_ element: Int, _ compound: FlatCompound, _ tables: PlanTables) -> Bool {
-        guard table.elements.base[element].marks & compound.marks == compound.marks else { return false }
-        let tests = tables.tests.base + Int(compound.firstTest)
-        for index in 0..<Int(compound.testCount) where !satisfies(element, tests[index], tables) { return false }
+    @inline(__always)
+    private mutating func satisfies(
+        _ index: Int,
+        _ compound: UnsafeMutablePointer<FlatCompound>,
+        _ tables: PlanTables
+    ) -> Bool {
+        let element = table.elements.base + index
+        guard element.pointee.marks & compound.pointee.marks == compound.pointee.marks else { return false }
+        let tests = tables.tests.base + Int(compound.pointee.firstTest)
+        for place in 0..<Int(compound.pointee.testCount) where !satisfies(element, tests + place, tables) {
+            return false
+        }
         return true
     }
 
-    private mutating func satisfies(_ index: Int, _ test: FlatTest, _ tables: PlanTables) -> Bool {
-        let element = table.elements.base + index
-        let operand = tables.bytes(test.text)
-        switch test.kind {
-        case .tag: return TextSearch.equal(bytes(element.pointee.tag), operand)
+    @inline(never)
+    private mutating func satisfies(
+        _ element: UnsafeMutablePointer<ElementTable.Element>,
+        _ test: UnsafeMutablePointer<FlatTest>,
+        _ tables: PlanTables
+    ) -> Bool {
+        let operand = tables.bytes(test.pointee.text)
+        switch test.pointee.kind {
+        case .tag: return TextSearch.equalPadded(bytes(element.pointee.tag), operand)
         case .id: return hasID(element, .equals, operand, tables)
         case .className: return hasClass(element, operand)
-        case .nthChild: return element.pointee.nthChild == test.number
-        case .nthOfType: return element.pointee.nthOfType == test.number
-        case .attributeID: return hasID(element, test.match, operand, tables)
+        case .nthChild: return element.pointee.nthChild == test.pointee.number
+        case .nthOfType: return element.pointee.nthOfType == test.pointee.number
+        case .attributeID: return hasID(element, test.pointee.match, operand, tables)
         case .attributeHref:
-            if element.pointee.href.kind == .string, Self.matches(bytes(element.pointee.href.text), test.match, operand)
-            {
-                return true
-            }
-            return hasAttribute(element, Self.bytes(of: "href"), test.match, operand)
-        case .attributeClass: return hasClassText(element, test.match, operand)
-        case .attribute: return hasAttribute(element, tables.bytes(test.name), test.match, operand)
+            let href = element.pointee.href
+            if href.kind == .string, Self.matches(bytes(href.text), test.pointee.match, operand) { return true }
+            return hasAttribute(element, Self.bytes(of: "href"), test.pointee.match, operand)
+        case .attributeClass: return hasClassText(element, test.pointee.match, operand)
+        case .attribute:
+            return hasAttribute(element, tables.bytes(test.pointee.name), test.pointee.match, operand)
         }
     }
 
@@ -224,7 +247,7 @@ extension Evaluator {
         var isPart = false
         for index in 0..<Int(element.pointee.classCount) {
             let token = bytes(table.classes[Int(element.pointee.firstClass) &+ index])
-            if TextSearch.equal(token, name) { return true }
+            if TextSearch.equalPadded(token, name) { return true }
             isPart = isPart || token.count > name.count && Self.hasRun(name, in: token)
         }
         return !isPart && Self.hasRun(name, in: bytes(element.pointee.head))

@@ -191,6 +191,9 @@ struct Evaluator: ~Copyable {
         if elementsEpoch != epoch { parseElements() }
     }
 
+    /// Hashes the elements' classes, unless that has been done for this event.
+    mutating func hashClasses() { table.hashClasses(bench, arena) }
+
     @inline(never)
     private mutating func parseElements() {
         elementsEpoch = epoch

@@ -140,6 +140,18 @@ struct Column<Element>: ~Copyable {
         count &+= 1
     }
 
+    /// Makes room for so many more elements.
+    @inline(__always)
+    mutating func reserve(_ more: Int) { if count &+ more > capacity { grow(to: count &+ more) } }
+
+    /// Adds an element, for which room must have been made.
+    @inline(__always)
+    mutating func put(_ element: Element) {
+        assert(count < capacity, "a column has no room for what is put into it")
+        (base + count).initialize(to: element)
+        count &+= 1
+    }
+
     @inline(__always)
     subscript(_ index: Int) -> Element {
         get { base[index] }

@@ -34,22 +34,24 @@ extension IndexBuilder {
         let names = Names(self.names, on: base)
         let profiles = Profiles(needs, anyNeed, on: base)
         return PlanIndex(
-            nameTable: Frozen(names.table),
-            names: Frozen(base?.names, appending: names.ranges),
-            namePool: Frozen(base?.namePool, appending: names.pool),
-            profiles: Frozen(profiles.profiles),
-            equalities: Frozen(profiles.equalities),
-            gramPlaces: Frozen(profiles.gramPlaces),
-            postings: Frozen(postings.postings),
-            table: Frozen(postings.table),
-            filed: Frozen(base?.filed, appending: postings.lists),
-            files: Frozen(base?.files, appending: layout.files),
-            entries: entries,
-            conditions: Frozen(base?.conditions, appending: layout.conditions),
-            actions: actions,
-            keyFilter: Frozen(PlanIndex.filter(keys.lazy.map(\.key), on: base?.keyFilter)),
-            gramFilter: Frozen(PlanIndex.filter(grams, on: base?.gramFilter)),
-            gramUses: Frozen(frequency)
+            PlanIndex.Layout(
+                nameTable: Frozen(names.table),
+                names: Frozen(base?.names, appending: names.ranges),
+                namePool: Frozen(base?.namePool, appending: names.pool),
+                profiles: Frozen(profiles.profiles),
+                equalities: Frozen(profiles.equalities),
+                gramPlaces: Frozen(profiles.gramPlaces),
+                postings: Frozen(postings.postings),
+                table: Frozen(postings.table),
+                filed: Frozen(base?.filed, appending: postings.lists),
+                files: Frozen(base?.files, appending: layout.files),
+                entries: entries,
+                conditions: Frozen(base?.conditions, appending: layout.conditions),
+                actions: actions,
+                keyFilter: Frozen(PlanIndex.filter(keys: keys.lazy.map(\.key), on: base?.keyFilter)),
+                gramFilter: Frozen(PlanIndex.filter(grams: grams, on: base?.gramFilter)),
+                gramUses: Frozen(frequency)
+            )
         )
     }
 

@@ -49,7 +49,7 @@ struct IndexBuilder {
     private(set) var needs: [Need]
     /// What has to be known of every event.
     private(set) var anyNeed = Need()
-    private(set) var grams: [UInt64] = []
+    private(set) var grams: [UInt32] = []
     /// How often each gram occurs in the conditions, by sixteen bits of its hash: rare ones are good keys.
     private(set) var frequency: [UInt16]
 
@@ -65,7 +65,9 @@ struct IndexBuilder {
 
     /// The index of an event name, as ``FlatStep/event`` has it.
     mutating func index(ofEvent name: [UInt8], _ hash: UInt64) -> Int32 {
-        if let known = base.map({ base in name.withUnsafeBytes { base.index(of: $0, hash) } }), known >= 0 { return known }
+        if let known = base.map({ base in name.withUnsafeBytes { base.index(of: $0, hash) } }), known >= 0 {
+            return known
+        }
         let (index, isNew) = nameTable.number(hash) { [names] in names[Int($0)] == name }
         if isNew {
             names.append(name)
@@ -137,8 +139,9 @@ struct IndexBuilder {
             }
         case .grams(let sets, let kind, let place)?:
             for set in sets {
-                let key = AccessKey.key(kind, place: place, AccessKey.gram(rarest(of: set)))
-                grams.append(key)
+                let gram = rarest(of: set)
+                let key = AccessKey.key(kind, place: place, AccessKey.gram(gram))
+                grams.append(gram)
                 keys.append(scoped(key, set.reduce(0) { $0 | AccessKey.signature(AccessKey.gram($1)) }))
             }
             switch kind {

@@ -37,5 +37,13 @@ public struct MatchedActions: ~Copyable {
     @inline(__always)
     mutating func append(_ place: Int32) { matched.append(place) }
 
+    /// Makes room for so many places.
+    @inline(__always)
+    mutating func reserve(_ count: Int) { matched.reserve(count) }
+
+    /// Adds a place, for which room must have been made.
+    @inline(__always)
+    mutating func put(_ place: Int32) { matched.put(place) }
+
     mutating func appendFailed(_ place: Int32) { failed.append(place) }
 }

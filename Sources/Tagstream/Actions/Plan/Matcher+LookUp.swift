@@ -66,12 +66,21 @@ extension Matcher {
         // First all grams, then the files: a file is worth looking at when the text has all grams that it asks for, and verifying
         // may compute a text and thereby move the arena, in which this one may lie.
         found.removeAll()
+        let filter = plan.index.gramFilter.base
+        let shift = plan.index.gramShift
+        for offset in 0...(text.count &- 4) {
+            let gram = start.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+            let bit = AccessKey.filterBit(gram, shift)
+            if filter[Int(bit >> 6)] >> UInt64(bit & 63) & 1 == 1 {
+                found.append(AccessKey.key(kind, place: place, AccessKey.gram(gram)))
+            }
+        }
+        guard found.count > 0 else { return }
         var signature: UInt64 = 0
         for offset in 0...(text.count &- 4) {
-            let gram = AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            signature |= AccessKey.signature(gram)
-            let key = AccessKey.key(kind, place: place, gram)
-            if plan.index.mayContain(key) { found.append(key) }
+            signature |= AccessKey.signature(
+                AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            )
         }
         for index in 0..<found.count { verify(found[index], scope, plan, signature: signature) }
     }
@@ -80,6 +89,8 @@ extension Matcher {
 
     private mutating func lookUpElements(_ kinds: UInt16, _ scope: Int32, _ plan: ActionPlan) {
         evaluator.needElements()
+        let asksForClasses = kinds & (AccessPredicate.bit(.className) | AccessPredicate.bit(.tagClass)) != 0
+        if asksForClasses { evaluator.hashClasses() }
         for index in 0..<evaluator.table.elements.count {
             let element = evaluator.table.elements[index]
             if kinds & AccessPredicate.bit(.tag) != 0 { lookUp(.tag, element.tag, scope, plan) }
@@ -94,9 +105,7 @@ extension Matcher {
                 lookUpGrams(ofElement: index, isText: false, kinds, scope, plan)
             }
             if kinds & AccessPredicate.bit(.id) != 0, element.hasID { lookUp(.id, element.id, scope, plan) }
-            if kinds & (AccessPredicate.bit(.className) | AccessPredicate.bit(.tagClass)) != 0 {
-                lookUpClasses(element, kinds, scope, plan)
-            }
+            if asksForClasses { lookUpClasses(element, kinds, scope, plan) }
             let attributes =
                 AccessPredicate.bit(.attribute) | AccessPredicate.bit(.attributeName) | AccessPredicate.bit(.id)
                 | AccessPredicate.bit(.href)
@@ -133,17 +142,8 @@ extension Matcher {
         _ scope: Int32,
         _ plan: ActionPlan
     ) {
-        let tag = AccessKey.hash(evaluator.bytes(element.tag))
-        for index in 0..<Int(element.classCount) {
-            let name = evaluator.bytes(evaluator.table.classes[Int(element.firstClass) &+ index])
-            lookUpClass(AccessKey.hash(AccessKey.beforeDot(name)), tag, kinds, scope, plan)
-        }
-        var rest = element.head
-        while rest.length > 0 {
-            let piece = AccessKey.beforeDot(evaluator.bytes(rest))
-            let length = piece.count
-            lookUpClass(AccessKey.hash(piece), tag, kinds, scope, plan)
-            rest.drop(min(Int(rest.length), length &+ 1))
+        for index in Int(element.firstHash)..<Int(element.firstHash &+ element.hashCount) {
+            lookUpClass(evaluator.table.classHashes[index], element.tagHash, kinds, scope, plan)
         }
     }
 

@@ -110,6 +110,7 @@ public struct Matcher: ~Copyable {
     /// Reads the bits in the order of the actions and clears them.
     private mutating func collect(_ plan: ActionPlan, into result: inout MatchedActions) {
         result.removeAll()
+        result.reserve(plan.definitions.count)
         for group in 0..<((plan.actionWords &+ 63) >> 6) {
             var words = touched[group]
             guard words != 0 else { continue }
@@ -127,8 +128,9 @@ public struct Matcher: ~Copyable {
         var bits = matched[word]
         if hasFailed { collectFailed(word, matched: bits, into: &result) }
         matched[word] = 0
+        let first = Int32(truncatingIfNeeded: word &* 64)
         while bits != 0 {
-            result.append(Int32(truncatingIfNeeded: word &* 64 &+ bits.trailingZeroBitCount))
+            result.put(first &+ Int32(truncatingIfNeeded: bits.trailingZeroBitCount))
             bits &= bits &- 1
         }
     }

@@ -1,4 +1,6 @@
 /// Which steps are filed under which key, and what has to be looked at when an event comes.
+///
+/// One pointer, like ``PlanTables``.
 struct PlanIndex {
     /// Files that one key leads to: a range of ``filed``.
     struct Posting {
@@ -51,30 +53,57 @@ struct PlanIndex {
         var isLowered: Bool
     }
 
+    /// The runs themselves.
+    struct Layout {
+        let nameTable: Frozen<Int32>
+        let names: Frozen<PoolRange>
+        let namePool: Frozen<UInt8>
+        let profiles: Frozen<Profile>
+        let equalities: Frozen<Int32>
+        let gramPlaces: Frozen<GramPlace>
+        let postings: Frozen<Posting>
+        let table: Frozen<Int32>
+        let filed: Frozen<Filed>
+        let files: Frozen<File>
+        let entries: Frozen<Entry>
+        let conditions: Frozen<Int32>
+        let actions: Frozen<Int32>
+        let keyFilter: Frozen<UInt64>
+        let gramFilter: Frozen<UInt64>
+        let gramUses: Frozen<UInt16>
+    }
+
+    private let layout: UnsafeMutablePointer<Layout>
+
+    init(_ layout: Layout) {
+        self.layout = .allocate(capacity: 1)
+        self.layout.initialize(to: layout)
+    }
+
     /// Event names by hash: indices of ``names``, -1 where there is none.
-    let nameTable: Frozen<Int32>
-    let names: Frozen<PoolRange>
-    let namePool: Frozen<UInt8>
+    @inline(__always) var nameTable: Frozen<Int32> { layout.pointee.nameTable }
+    @inline(__always) var names: Frozen<PoolRange> { layout.pointee.names }
+    @inline(__always) var namePool: Frozen<UInt8> { layout.pointee.namePool }
     /// One profile for each name, and at the end the one for all others.
-    let profiles: Frozen<Profile>
-    let equalities: Frozen<Int32>
-    let gramPlaces: Frozen<GramPlace>
+    @inline(__always) var profiles: Frozen<Profile> { layout.pointee.profiles }
+    @inline(__always) var equalities: Frozen<Int32> { layout.pointee.equalities }
+    @inline(__always) var gramPlaces: Frozen<GramPlace> { layout.pointee.gramPlaces }
     /// Postings in the order of their keys, and where to find them by key.
-    let postings: Frozen<Posting>
-    let table: Frozen<Int32>
+    @inline(__always) var postings: Frozen<Posting> { layout.pointee.postings }
+    @inline(__always) var table: Frozen<Int32> { layout.pointee.table }
     /// What postings lead to, and the files.
-    let filed: Frozen<Filed>
-    let files: Frozen<File>
-    let entries: Frozen<Entry>
-    let conditions: Frozen<Int32>
+    @inline(__always) var filed: Frozen<Filed> { layout.pointee.filed }
+    @inline(__always) var files: Frozen<File> { layout.pointee.files }
+    @inline(__always) var entries: Frozen<Entry> { layout.pointee.entries }
+    @inline(__always) var conditions: Frozen<Int32> { layout.pointee.conditions }
     /// The places of the actions that entries stand for.
-    let actions: Frozen<Int32>
+    @inline(__always) var actions: Frozen<Int32> { layout.pointee.actions }
     /// One bit for each key's hash: most of what an event has ends here, in memory that stays in the nearest cache.
-    let keyFilter: Frozen<UInt64>
-    /// One bit for each gram's hash: most places of most texts end here.
-    let gramFilter: Frozen<UInt64>
+    @inline(__always) var keyFilter: Frozen<UInt64> { layout.pointee.keyFilter }
+    /// One bit for each gram's hash, whatever is searched for it: most places of most texts end here.
+    @inline(__always) var gramFilter: Frozen<UInt64> { layout.pointee.gramFilter }
     /// How often conditions ask for each gram, by sixteen bits of its hash: what a change of the plan has to know.
-    let gramUses: Frozen<UInt16>
+    @inline(__always) var gramUses: Frozen<UInt16> { layout.pointee.gramUses }
 
     func deallocate() {
         nameTable.deallocate()
@@ -93,6 +122,7 @@ struct PlanIndex {
         keyFilter.deallocate()
         gramFilter.deallocate()
         gramUses.deallocate()
+        layout.deallocate()
     }
 
     var byteCount: Int {
@@ -137,8 +167,11 @@ struct PlanIndex {
         }
     }
 
+    /// What ``AccessKey/filterBit(_:_:)`` needs for the filter of grams.
     @inline(__always)
-    func mayContain(_ gram: UInt64) -> Bool { Self.mayContain(gram, gramFilter) }
+    var gramShift: UInt32 { Self.shift(gramFilter.count) }
+
+    private static func shift(_ words: Int) -> UInt32 { 26 - UInt32(words.trailingZeroBitCount) }
 
     @inline(__always)
     private static func mayContain(_ key: UInt64, _ filter: Frozen<UInt64>) -> Bool {
@@ -149,13 +182,30 @@ struct PlanIndex {
     /// A filter for keys, with sixteen bits for each up to a size that the second cache holds.
     ///
     /// - Parameter earlier: a filter to go on with: its size stays, as a change adds few keys.
-    static func filter(_ keys: some Collection<UInt64>, on earlier: Frozen<UInt64>?) -> [UInt64] {
-        let words = earlier?.count ?? max(16, min(8192, keys.count / 4)).nextPowerOfTwo
-        var filter = earlier.map { Array($0.elements) } ?? [UInt64](repeating: 0, count: words)
+    static func filter(keys: some Collection<UInt64>, on earlier: Frozen<UInt64>?) -> [UInt64] {
+        var filter = emptyFilter(keys.count, on: earlier)
         for key in keys {
-            let bit = Int(truncatingIfNeeded: key >> 40) & (words * 64 - 1)
+            let bit = Int(truncatingIfNeeded: key >> 40) & (filter.count * 64 - 1)
             filter[bit >> 6] |= 1 << UInt64(bit & 63)
         }
         return filter
+    }
+
+    /// A filter for grams, wherever they are asked for.
+    ///
+    /// - Parameter earlier: a filter to go on with.
+    static func filter(grams: [UInt32], on earlier: Frozen<UInt64>?) -> [UInt64] {
+        var filter = emptyFilter(grams.count, on: earlier)
+        let shift = shift(filter.count)
+        for gram in grams {
+            let bit = AccessKey.filterBit(gram, shift)
+            filter[Int(bit >> 6)] |= 1 << UInt64(bit & 63)
+        }
+        return filter
+    }
+
+    private static func emptyFilter(_ count: Int, on earlier: Frozen<UInt64>?) -> [UInt64] {
+        if let earlier { return Array(earlier.elements) }
+        return Array(repeating: 0, count: max(16, min(8192, count / 4)).nextPowerOfTwo)
     }
 }

@@ -53,7 +53,9 @@ struct PlanLinker {
         for (condition, uses) in zip(conditions, uses) {
             if let access = condition.access { index.count(access, uses: uses) }
         }
-        let ranks = conditions.map { condition in condition.access.map { index.rank(of: $0, among: earlierSteps + steps.count) } }
+        let ranks = conditions.map { condition in
+            condition.access.map { index.rank(of: $0, among: earlierSteps + steps.count) }
+        }
         let order = order(ranks)
         let firstNew = Int32(builder.firstNew)
         let unfiled = renumber(order, from: firstNew)

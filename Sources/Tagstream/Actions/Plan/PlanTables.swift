@@ -37,7 +37,7 @@ struct FlatOperand {
     /// For a text: 1 when it is "false" in any case, 2 when "true".
     ///
     /// For a boolean: 1 and 2 likewise. For literals: 1 when they stand at the text's beginning, 2 at its end, 3 at
-    /// both.
+    /// both. For a pattern of LIKE: 1 when it is a text without `%` and `_`.
     var truth: UInt8 = 0
     var unit: DateText.Unit = .day
     /// The text, a number's printed form, or the version.
@@ -138,19 +138,40 @@ struct Frozen<Element> {
 
 /// Everything the evaluator reads, flat.
 ///
-/// Lives as long as its plan; the evaluator borrows a copy of the pointers during one call.
+/// Lives as long as its plan. One pointer: it is handed on with every call, and a copy of all these runs would take longer than most
+/// conditions.
 struct PlanTables {
-    let conditions: Frozen<FlatCondition>
-    let operands: Frozen<FlatOperand>
-    let compounds: Frozen<FlatCompound>
-    let tests: Frozen<FlatTest>
-    let slots: Frozen<FlatSlot>
-    let pool: Frozen<UInt8>
+    /// The runs themselves.
+    struct Layout {
+        let conditions: Frozen<FlatCondition>
+        let operands: Frozen<FlatOperand>
+        let compounds: Frozen<FlatCompound>
+        let tests: Frozen<FlatTest>
+        let slots: Frozen<FlatSlot>
+        let pool: Frozen<UInt8>
+        let bindings: Frozen<BindingTable>
+        let sets: Frozen<FlatPatternSet>
+        let setConditions: Frozen<Int32>
+    }
+
+    private let layout: UnsafeMutablePointer<Layout>
+
+    init(_ layout: Layout) {
+        self.layout = .allocate(capacity: 1)
+        self.layout.initialize(to: layout)
+    }
+
+    @inline(__always) var conditions: Frozen<FlatCondition> { layout.pointee.conditions }
+    @inline(__always) var operands: Frozen<FlatOperand> { layout.pointee.operands }
+    @inline(__always) var compounds: Frozen<FlatCompound> { layout.pointee.compounds }
+    @inline(__always) var tests: Frozen<FlatTest> { layout.pointee.tests }
+    @inline(__always) var slots: Frozen<FlatSlot> { layout.pointee.slots }
+    @inline(__always) var pool: Frozen<UInt8> { layout.pointee.pool }
     /// Where fields of the event, of the person and of the groups are bound, by ``PropertySource/code`` 0…6.
-    let bindings: Frozen<BindingTable>
+    @inline(__always) var bindings: Frozen<BindingTable> { layout.pointee.bindings }
     /// Patterns that are searched for together, and their conditions, one set behind the other.
-    let sets: Frozen<FlatPatternSet>
-    let setConditions: Frozen<Int32>
+    @inline(__always) var sets: Frozen<FlatPatternSet> { layout.pointee.sets }
+    @inline(__always) var setConditions: Frozen<Int32> { layout.pointee.setConditions }
 
     @inline(__always)
     func bytes(_ range: PoolRange) -> UnsafeRawBufferPointer {
@@ -168,6 +189,7 @@ struct PlanTables {
         bindings.deallocate()
         sets.deallocate()
         setConditions.deallocate()
+        layout.deallocate()
     }
 
     var byteCount: Int {

@@ -144,15 +144,17 @@ struct TableBuilder {
         // Hashing and comparing may read a word past the end.
         pool += [UInt8](repeating: 0, count: 16)
         return PlanTables(
-            conditions: Frozen(base?.conditions, appending: conditions),
-            operands: Frozen(base?.operands, appending: operands),
-            compounds: Frozen(base?.compounds, appending: compounds),
-            tests: Frozen(base?.tests, appending: tests),
-            slots: Frozen(slots),
-            pool: Frozen(base?.pool, appending: pool),
-            bindings: Frozen(bindings),
-            sets: Frozen(base?.sets, appending: sets),
-            setConditions: Frozen(base?.setConditions, appending: setConditions)
+            PlanTables.Layout(
+                conditions: Frozen(base?.conditions, appending: conditions),
+                operands: Frozen(base?.operands, appending: operands),
+                compounds: Frozen(base?.compounds, appending: compounds),
+                tests: Frozen(base?.tests, appending: tests),
+                slots: Frozen(slots),
+                pool: Frozen(base?.pool, appending: pool),
+                bindings: Frozen(bindings),
+                sets: Frozen(base?.sets, appending: sets),
+                setConditions: Frozen(base?.setConditions, appending: setConditions)
+            )
         )
     }
 }
