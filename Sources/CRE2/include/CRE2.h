@@ -71,7 +71,7 @@ ptrdiff_t tagstream_re2_set_search(const tagstream_re2_set *set, const void *tex
 /// For patterns and texts that are small together: never given up. What stands before `from` counts for `^` and `\b`.
 int tagstream_re2_span(const tagstream_re2 *pattern, const void *text, size_t length, size_t from, size_t *begin, size_t *end);
 
-/// Where `needle` first occurs in `text`, as an offset; -1 where it does not. Linear time (two-way search).
+/// Where `needle` first occurs in `text`, as an offset; -1 where it does not. Linear time.
 ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, size_t needle_length);
 
 #ifdef __cplusplus

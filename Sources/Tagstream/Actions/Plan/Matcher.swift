@@ -80,14 +80,15 @@ public struct Matcher: ~Copyable {
     private mutating func verifyEntry(_ entry: PlanIndex.Entry, _ filing: Outcome, _ plan: ActionPlan) {
         candidates &+= 1
         let conditions = plan.index.conditions.base + Int(entry.firstCondition)
-        var outcome = filing
+        // All outcomes in one number: a failure is a bit of its own.
+        var outcome = filing.rawValue
         for index in 0..<Int(entry.conditionCount) {
-            let one = evaluator.remembered(conditions[index], plan.tables)
-            if one == .isFalse { return }
-            if one == .failed { outcome = .failed }
+            let one = evaluator.remembered(conditions[index], plan.tables).rawValue
+            if one == Outcome.isFalse.rawValue { return }
+            outcome |= one
         }
         let actions = plan.index.actions.base + Int(entry.firstAction)
-        if outcome == .isTrue {
+        if outcome == Outcome.isTrue.rawValue {
             for index in 0..<Int(entry.actionCount) {
                 matched[touch(actions[index])] |= 1 << UInt64(actions[index] & 63)
             }
