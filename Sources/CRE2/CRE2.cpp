@@ -227,7 +227,8 @@ ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, si
     const __m128i first = _mm_set1_epi8(wanted[0]);
     const __m128i last = _mm_set1_epi8(wanted[needle_length - 1]);
     size_t offset = 0;
-    for (int attempts = 8; attempts > 0 && offset + needle_length + 15 <= length; offset += 16) {
+    int attempts = 8;
+    while (attempts > 0 && offset + needle_length + 15 <= length) {
         const __m128i heads = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + offset));
         const __m128i tails = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + offset + needle_length - 1));
         unsigned places = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(heads, first), _mm_cmpeq_epi8(tails, last)));
@@ -236,6 +237,9 @@ ptrdiff_t tagstream_find(const void *text, size_t length, const void *needle, si
             if (memcmp(from + place, wanted, needle_length) == 0) return static_cast<ptrdiff_t>(place);
             --attempts;
         }
+        // The last sixteen places overlap with those before them.
+        if (offset + needle_length + 15 == length) return -1;
+        offset = offset + needle_length + 31 <= length ? offset + 16 : length - needle_length - 15;
     }
 #else
     const size_t offset = 0;

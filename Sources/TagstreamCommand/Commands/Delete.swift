@@ -10,6 +10,31 @@ struct Delete: ParsableCommand {
         subcommands: [Action.self, Schema.self, Team.self, Quarantine.self]
     )
 
+    /// What all of them take.
+    struct Options: ParsableArguments {
+        @OptionGroup var cluster: ClusterOptions
+
+        @Flag(help: "Only say what would be deleted.")
+        var dryRun = false
+
+        /// Deletes entries of one kind.
+        ///
+        /// - Parameters:
+        ///   - names: what stands behind the kind in their record keys.
+        ///   - expected: what a name looks like, for the error.
+        func delete(_ names: [String], under kind: String, expecting expected: String) async throws {
+            try await reportingFailures {
+                let keys = try names.map { name in
+                    guard let key = CatalogueKey("\(kind)/\(name)") else {
+                        throw Failure(.usage, "\"\(name)\" is no \(kind), expected \(expected)")
+                    }
+                    return key
+                }
+                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
+            }
+        }
+    }
+
     /// `tagstream delete action TEAM/ID…`.
     struct Action: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -23,24 +48,13 @@ struct Delete: ParsableCommand {
                 """
         )
 
-        @OptionGroup var cluster: ClusterOptions
+        @OptionGroup var options: Options
 
         @Argument(help: "TEAM/ID of each action.")
         var actions: [String]
 
-        @Flag(help: "Only say what would be deleted.")
-        var dryRun = false
-
         func run() async throws {
-            try await reportingFailures {
-                let keys = try actions.map { text in
-                    guard case .action(let team, let id)? = CatalogueKey("action/\(text)") else {
-                        throw Failure(.usage, "\"\(text)\" is no action, expected TEAM/ID such as 2/7")
-                    }
-                    return CatalogueKey.action(team: team, id: id)
-                }
-                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
-            }
+            try await options.delete(actions, under: "action", expecting: "TEAM/ID such as 2/7")
         }
     }
 
@@ -57,27 +71,13 @@ struct Delete: ParsableCommand {
                 """
         )
 
-        @OptionGroup var cluster: ClusterOptions
+        @OptionGroup var options: Options
 
         @Argument(help: "TEAM/EVENT of each schema; an event's name may have slashes.")
         var schemas: [String]
 
-        @Flag(help: "Only say what would be deleted.")
-        var dryRun = false
-
         func run() async throws {
-            try await reportingFailures {
-                let keys = try schemas.map { text in
-                    guard case .schema(let team, let event)? = CatalogueKey("schema/\(text)") else {
-                        throw Failure(
-                            .usage,
-                            "\"\(text)\" is no schema, expected TEAM/EVENT such as \"2/order completed\""
-                        )
-                    }
-                    return CatalogueKey.schema(team: team, event: event)
-                }
-                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
-            }
+            try await options.delete(schemas, under: "schema", expecting: "TEAM/EVENT such as \"2/order completed\"")
         }
     }
 
@@ -95,24 +95,13 @@ struct Delete: ParsableCommand {
                 """
         )
 
-        @OptionGroup var cluster: ClusterOptions
+        @OptionGroup var options: Options
 
         @Argument(help: "TEAM/ID of each action.")
         var actions: [String]
 
-        @Flag(help: "Only say what would be deleted.")
-        var dryRun = false
-
         func run() async throws {
-            try await reportingFailures {
-                let keys = try actions.map { text in
-                    guard let key = CatalogueKey("quarantine/\(text)") else {
-                        throw Failure(.usage, "\"\(text)\" is no action, expected TEAM/ID such as 2/7")
-                    }
-                    return key
-                }
-                try Delete.delete(keys, try cluster.settings(), isDryRun: dryRun)
-            }
+            try await options.delete(actions, under: "quarantine", expecting: "TEAM/ID such as 2/7")
         }
     }
 
@@ -130,18 +119,13 @@ struct Delete: ParsableCommand {
                 """
         )
 
-        @OptionGroup var cluster: ClusterOptions
+        @OptionGroup var options: Options
 
         @Argument(help: "The team's id.")
         var team: Int64
 
-        @Flag(help: "Only say what would be deleted.")
-        var dryRun = false
-
         func run() async throws {
-            try await reportingFailures {
-                try Delete.delete([.team(team)], try cluster.settings(), isDryRun: dryRun)
-            }
+            try await options.delete(["\(team)"], under: "team", expecting: "an id such as 2")
         }
     }
 
