@@ -93,43 +93,14 @@ extension JSONTree {
 
 /// Serialised: these commands print, and each has a cluster of its own.
 @Suite(.serialized) struct `The catalogue's commands` {
-    private func run(_ arguments: String...) async -> Int32 { await run(arguments) }
-
-    private func run(_ arguments: [String]) async -> Int32 {
-        do {
-            var command = try TagstreamCommand.parseAsRoot(arguments)
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
-            return 0
-        } catch let code as ExitCode {
-            return code.rawValue
-        } catch {
-            return TagstreamCommand.exitCode(for: error) == .validationFailure ? 2 : -1
-        }
-    }
-
-    private func withPath(_ text: String, _ body: (String) async throws -> Void) async throws {
-        let path = NSTemporaryDirectory() + UUID().uuidString + ".json"
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try await body(path)
-    }
-
-    private func catalogue(_ brokers: String) throws -> Catalogue {
-        var settings = Settings()
-        settings.brokers = brokers
-        return try settings.presentCatalogue()
-    }
+    private func run(_ arguments: String...) async -> Int32 { await CommandRun.run(arguments) }
 
     @Test func `check says no with 1, and tells wrong use apart with 2`() async throws {
         #expect(await run("check", root + "/Examples/actions.yaml") == 0)
         #expect(await run("check", "--config", root + "/Examples/tagstream.reference.yaml") == 0)
         #expect(await run("check") == 2)
         #expect(await run("check", "/no/such/file.json") == 2)
-        try await withPath(#"{"lanes": 0, "slots": 1, "brokers": "b:1"}"#) { path in
+        try await CommandRun.withPath(#"{"lanes": 0, "slots": 1, "brokers": "b:1"}"#) { path in
             #expect(await run("check", "--config", path) == 1)
             #expect(await run("check", "--config", path, "--json") == 1)
             var settings = Settings()
@@ -137,11 +108,12 @@ extension JSONTree {
             #expect(mistakes.count == 2)
             #expect(mistakes.last?.hasSuffix("Hint: write slot") == true)
         }
-        try await withPath(#"{"steps": [{"url_matching": "x"}]}"#) { path in
+        try await CommandRun.withPath(#"{"steps": [{"url_matching": "x"}]}"#) { path in
             #expect(await run("check", path) == 1)
             #expect(await run("check", path, "--json") == 1)
         }
-        try await withPath(#"{"steps": [{"event": "x"}]}"#) { path in #expect(await run("check", path) == 0) }
+        try await CommandRun.withPath(#"{"steps": [{"event": "x"}]}"#) { path in #expect(await run("check", path) == 0)
+        }
     }
 
     @Test func `apply, get and delete agree about what is there`() async throws {
@@ -154,23 +126,25 @@ extension JSONTree {
                          {"id": 2, "team_id": 2, "steps": [{"url": "(", "url_matching": "regex"}]},
                          {"id": 3, "team_id": 9, "steps": [{"event": "x"}]}]}
             """#
-        try await withPath(text) { path in
+        try await CommandRun.withPath(text) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 1)
-            let present = try catalogue(brokers)
+            let present = try CommandRun.catalogue(brokers)
             #expect(present.epoch == 0)
             #expect(await run("apply", "--brokers", brokers, "-f", path, "--partial", "--json") == 1)
         }
-        #expect(try catalogue(brokers).teams.keys.sorted() == [2])
-        #expect(try catalogue(brokers).actions[2]?.keys.sorted() == [1])
+        #expect(try CommandRun.catalogue(brokers).teams.keys.sorted() == [2])
+        #expect(try CommandRun.catalogue(brokers).actions[2]?.keys.sorted() == [1])
 
         // The quota in force is the catalogue's, not the default.
         let expensive = #"{"properties": [{"key": "a", "value": [1, 2, 3, 4, 5, 6, 7, 8]}]}"#
-        try await withPath(#"[{"id": 4, "team_id": 2, "steps": [\#(expensive)]}]"#) { path in
+        try await CommandRun.withPath(#"[{"id": 4, "team_id": 2, "steps": [\#(expensive)]}]"#) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 1)
             #expect(await run("apply", "--brokers", brokers, "-f", path, "--partial") == 1)
         }
-        #expect(try catalogue(brokers).actions[2]?.keys.sorted() == [1])
-        try await withPath(#"{"teams": [{"id": 2, "api_token": "t", "settings": {"action_cost_quota": 1}}]}"#) { path in
+        #expect(try CommandRun.catalogue(brokers).actions[2]?.keys.sorted() == [1])
+        try await CommandRun.withPath(
+            #"{"teams": [{"id": 2, "api_token": "t", "settings": {"action_cost_quota": 1}}]}"#
+        ) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 1)
         }
 
@@ -182,7 +156,7 @@ extension JSONTree {
             to: "tagstream_catalogue",
             try settings.client()
         )
-        let listing = CatalogueListing(try catalogue(brokers))
+        let listing = CatalogueListing(try CommandRun.catalogue(brokers))
         #expect(listing.actions.map(\.id) == [1, 5])
         #expect(listing.actions.map(\.state) == [.quarantined, .quarantined])
         #expect(listing.actions.map(\.isInForce) == [true, false])
@@ -190,18 +164,18 @@ extension JSONTree {
         #expect(listing.teams.map(\.actions) == [1])
         #expect(listing.teams.map(\.quarantined) == [2])
         for flags in [["--json"], []] {
-            #expect(await run(["get", "actions", "--brokers", brokers, "--team", "2"] + flags) == 0)
-            #expect(await run(["get", "teams", "--brokers", brokers] + flags) == 0)
+            #expect(await CommandRun.run(["get", "actions", "--brokers", brokers, "--team", "2"] + flags) == 0)
+            #expect(await CommandRun.run(["get", "teams", "--brokers", brokers] + flags) == 0)
         }
 
         #expect(await run("delete", "action", "2/7", "--brokers", brokers) == 1)
         #expect(await run("delete", "action", "2", "--brokers", brokers) == 2)
         #expect(await run("delete", "action", "2/5", "--brokers", brokers, "--dry-run") == 0)
-        #expect(try catalogue(brokers).quarantined.count == 2)
+        #expect(try CommandRun.catalogue(brokers).quarantined.count == 2)
         #expect(await run("delete", "action", "2/5", "--brokers", brokers) == 0)
-        #expect(try catalogue(brokers).quarantined.keys.sorted() == ["action/2/1"])
+        #expect(try CommandRun.catalogue(brokers).quarantined.keys.sorted() == ["action/2/1"])
         #expect(await run("delete", "team", "2", "--brokers", brokers) == 0)
-        let after = try catalogue(brokers)
+        let after = try CommandRun.catalogue(brokers)
         #expect(after.teams.isEmpty && after.actionCount == 0 && after.quarantined.isEmpty)
         #expect(await run("delete", "team", "2", "--brokers", brokers) == 1)
     }

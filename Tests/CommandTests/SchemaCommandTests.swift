@@ -69,38 +69,11 @@ import Worker
 
 /// Serialised: these commands print, and each has a cluster of its own.
 @Suite(.serialized) struct `The commands for schemas` {
-    private func run(_ arguments: String...) async -> Int32 {
-        do {
-            var command = try TagstreamCommand.parseAsRoot(arguments)
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
-            return 0
-        } catch let code as ExitCode {
-            return code.rawValue
-        } catch {
-            return TagstreamCommand.exitCode(for: error) == .validationFailure ? 2 : -1
-        }
-    }
-
-    private func withPath(_ text: String, _ body: (String) async throws -> Void) async throws {
-        let path = NSTemporaryDirectory() + UUID().uuidString + ".json"
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try await body(path)
-    }
-
-    private func catalogue(_ brokers: String) throws -> Catalogue {
-        var settings = Settings()
-        settings.brokers = brokers
-        return try settings.presentCatalogue()
-    }
+    private func run(_ arguments: String...) async -> Int32 { await CommandRun.run(arguments) }
 
     /// `event@version` of what is in force for team 2.
     private func inForce(_ brokers: String) throws -> [String] {
-        SchemaRow.rows(of: try catalogue(brokers)).compactMap { row in
+        SchemaRow.rows(of: try CommandRun.catalogue(brokers)).compactMap { row in
             row.definition.map { "\($0.event)@\($0.version)" }
         }
     }
@@ -116,35 +89,37 @@ import Worker
                          {"team_id": 2, "event": "signed up", "schema": {"required": ["plan"]}}\#(more)]}
             """#
         }
-        try await withPath(
+        try await CommandRun.withPath(
             file(#"{"type": "number"}"#, "", more: #", {"team_id": 2, "event": "bad", "schema": {"type": "int"}}"#)
         ) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 1)
-            let present = try catalogue(brokers)
+            let present = try CommandRun.catalogue(brokers)
             #expect(present.epoch == 0)
             #expect(await run("apply", "--brokers", brokers, "-f", path, "--partial", "--json") == 1)
         }
         #expect(try inForce(brokers) == ["order/completed@1", "signed up@1"])
-        #expect(SchemaRow.rows(of: try catalogue(brokers)).map(\.mode) == [.reject, .reject])
+        #expect(SchemaRow.rows(of: try CommandRun.catalogue(brokers)).map(\.mode) == [.reject, .reject])
 
         // Nothing new is nothing to publish; another mode is no other schema, and another schema is the next version.
-        try await withPath(file(#"{"type": "number"}"#, "")) { path in
-            let before = try catalogue(brokers).epoch
+        try await CommandRun.withPath(file(#"{"type": "number"}"#, "")) { path in
+            let before = try CommandRun.catalogue(brokers).epoch
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 0)
-            #expect(try catalogue(brokers).epoch == before)
+            #expect(try CommandRun.catalogue(brokers).epoch == before)
         }
-        try await withPath(file(#"{"type": "number"}"#, #", "mode": "annotate""#)) { path in
+        try await CommandRun.withPath(file(#"{"type": "number"}"#, #", "mode": "annotate""#)) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 0)
         }
         #expect(try inForce(brokers) == ["order/completed@1", "signed up@1"])
-        #expect(SchemaRow.rows(of: try catalogue(brokers)).map(\.mode) == [.annotate, .reject])
-        try await withPath(file(#"{"type": "integer"}"#, #", "mode": "annotate""#)) { path in
+        #expect(SchemaRow.rows(of: try CommandRun.catalogue(brokers)).map(\.mode) == [.annotate, .reject])
+        try await CommandRun.withPath(file(#"{"type": "integer"}"#, #", "mode": "annotate""#)) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 0)
         }
         #expect(try inForce(brokers) == ["order/completed@2", "signed up@1"])
 
         // A quota below what the schemas cost is refused.
-        try await withPath(#"{"teams": [{"id": 2, "api_token": "t", "settings": {"schema_cost_quota": 2}}]}"#) { path in
+        try await CommandRun.withPath(
+            #"{"teams": [{"id": 2, "api_token": "t", "settings": {"schema_cost_quota": 2}}]}"#
+        ) { path in
             #expect(await run("apply", "--brokers", brokers, "-f", path) == 1)
         }
 
@@ -162,7 +137,7 @@ import Worker
             to: "tagstream_catalogue",
             try settings.client()
         )
-        let rows = CatalogueListing(try catalogue(brokers)).schemas
+        let rows = CatalogueListing(try CommandRun.catalogue(brokers)).schemas
         #expect(rows.map(\.event) == ["new", "order/completed", "signed up"])
         #expect(rows.map(\.state) == [.quarantined, .active, .quarantined])
         #expect(rows.map { $0.definition?.version } == [nil, 2, 1])
@@ -177,7 +152,7 @@ import Worker
         #expect(await run("delete", "schema", "2/new", "2/order/completed", "--brokers", brokers) == 0)
         #expect(try inForce(brokers) == ["signed up@1"])
         #expect(await run("delete", "team", "2", "--brokers", brokers) == 0)
-        let after = try catalogue(brokers)
+        let after = try CommandRun.catalogue(brokers)
         #expect(after.teams.isEmpty && after.schemaCount == 0 && after.quarantined.isEmpty)
     }
 
@@ -187,7 +162,8 @@ import Worker
         #expect(await run("check", root + "/Examples/schemas.yaml", "--json") == 0)
         #expect(await run("get", "schemas", "--catalogue", root + "/Examples/schemas.yaml") == 0)
         #expect(await run("schemas", "test", root + "/Examples/schema_cases.jsonl") == 0)
-        try await withPath(#"{"schemas": [{"team_id": 2, "event": "x", "schema": {"type": "int"}}]}"#) { path in
+        try await CommandRun.withPath(#"{"schemas": [{"team_id": 2, "event": "x", "schema": {"type": "int"}}]}"#) {
+            path in
             #expect(await run("check", path) == 1)
             #expect(await run("get", "schemas", "--catalogue", path, "--json") == 0)
             let listing = CatalogueListing(try DefinitionFile([path], defaultTeam: nil))

@@ -121,33 +121,26 @@ private struct SchemaCase {
     ///
     /// - Throws: a ``Failure`` of code `usage` that names the line and what is missing.
     init(_ line: UnsafeRawBufferPointer, number: Int, path: String) throws {
-        let place = "\(path):\(number)"
-        guard let members = TopLevelMembers(line)?.members else {
+        let line = try CaseMembers(
+            line,
+            at: "\(path):\(number)",
+            expecting: "{\"id\": …, \"schema\": {…}, \"properties\": {…}, \"valid\": …}"
+        )
+        guard let schema = try line.tree("schema"), let properties = line["properties"] else {
             throw Failure(
                 .usage,
-                "\(place): not a JSON object, expected {\"id\": …, \"schema\": {…}, \"properties\": {…}, \"valid\": …}"
+                "\(line.place): no \"\(line["schema"] == nil ? "schema" : "properties")\", expected one"
             )
-        }
-        func member(_ name: String) -> UnsafeRawBufferPointer? { members.last { $0.name == name }?.value }
-        func tree(_ name: String) throws -> JSONTree? {
-            do {
-                return try member(name).map { try JSONTree(parsing: Array($0)) }
-            } catch {
-                throw Failure(.usage, "\(place): \"\(name)\": \(error)")
-            }
-        }
-        guard let schema = try tree("schema"), let properties = member("properties") else {
-            throw Failure(.usage, "\(place): no \"\(member("schema") == nil ? "schema" : "properties")\", expected one")
         }
         self.schema = schema
         self.properties = properties
-        id = try tree("id") ?? .number(Int64(number))
-        switch try tree("valid") {
+        id = try line.tree("id") ?? .number(Int64(number))
+        switch try line.tree("valid") {
         case nil, .null?: expected = nil
         case .bool(let isValid)?: expected = isValid ? "true" : "false"
         case .string("refused")?: expected = "refused"
         case let other?:
-            throw Failure(.usage, "\(place): \"valid\" is \(other.jsonText), expected true, false or \"refused\"")
+            throw Failure(.usage, "\(line.place): \"valid\" is \(other.jsonText), expected true, false or \"refused\"")
         }
     }
 }

@@ -19,36 +19,59 @@ struct CaseLine {
     ///
     /// - Throws: a ``Failure`` of code `usage` that names the line and what is missing.
     init(_ line: UnsafeRawBufferPointer, number: Int, path: String) throws {
-        let place = "\(path):\(number)"
-        guard let members = TopLevelMembers(line)?.members else {
+        let line = try CaseMembers(
+            line,
+            at: "\(path):\(number)",
+            expecting: "{\"id\": …, \"action\": {…}, \"event\": {…}, \"expected\": …}"
+        )
+        guard let action = line["action"], let event = line["event"] else {
             throw Failure(
                 .usage,
-                "\(place): not a JSON object, expected {\"id\": …, \"action\": {…}, \"event\": {…}, \"expected\": …}"
-            )
-        }
-        func member(_ name: String) -> UnsafeRawBufferPointer? { members.last { $0.name == name }?.value }
-        func tree(_ name: String) throws -> JSONTree? {
-            do {
-                return try member(name).map { try JSONTree(parsing: Array($0)) }
-            } catch {
-                throw Failure(.usage, "\(place): \"\(name)\": \(error)")
-            }
-        }
-        guard let action = member("action"), let event = member("event") else {
-            throw Failure(
-                .usage,
-                "\(place): no \"\(member("action") == nil ? "action" : "event")\", expected an object"
+                "\(line.place): no \"\(line["action"] == nil ? "action" : "event")\", expected an object"
             )
         }
         self.action = action
         self.event = event
-        id = try tree("id") ?? .number(Int64(number))
-        switch try tree("expected") {
+        id = try line.tree("id") ?? .number(Int64(number))
+        switch try line.tree("expected") {
         case nil, .null?: expected = nil
         case .bool(let matched)?: expected = .matched(matched)
         case .string("refused")?: expected = .refused
         case let other?:
-            throw Failure(.usage, "\(place): \"expected\" is \(other.jsonText), expected true, false or \"refused\"")
+            throw Failure(
+                .usage,
+                "\(line.place): \"expected\" is \(other.jsonText), expected true, false or \"refused\""
+            )
+        }
+    }
+}
+
+/// The members of a line of a case file; what is a part of the product's input stays text.
+struct CaseMembers {
+    /// `PATH:LINE`.
+    let place: String
+    private let members: [(name: String, value: UnsafeRawBufferPointer)]
+
+    /// Splits a line.
+    ///
+    /// - Throws: a ``Failure`` of code `usage` where it is no object.
+    init(_ line: UnsafeRawBufferPointer, at place: String, expecting expected: String) throws {
+        guard let members = TopLevelMembers(line)?.members else {
+            throw Failure(.usage, "\(place): not a JSON object, expected \(expected)")
+        }
+        self.place = place
+        self.members = members
+    }
+
+    /// A member's text; of two with one name the last counts.
+    subscript(_ name: String) -> UnsafeRawBufferPointer? { members.last { $0.name == name }?.value }
+
+    /// A member, read; nil where there is none.
+    func tree(_ name: String) throws -> JSONTree? {
+        do {
+            return try self[name].map { try JSONTree(parsing: Array($0)) }
+        } catch {
+            throw Failure(.usage, "\(place): \"\(name)\": \(error)")
         }
     }
 }
