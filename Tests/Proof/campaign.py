@@ -9,7 +9,6 @@ what was fed, and byte by byte to a run of one undisturbed lane.
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import os
 import pathlib
@@ -152,41 +151,31 @@ class Feeder(threading.Thread):
         self.ends: dict[int, int] = dict.fromkeys(range(deployment.partitions), 0)
         self.finishing = threading.Event()
         self.more = threading.Event()
-        self.silent = threading.Event()
-        self.writing = threading.Lock()
         self.lock = threading.Lock()
+        #: Records of bursts that nobody has begun to write, and those that are not all in the topic yet.
         self.wanted = 0
+        self.owed = 0
         self.failure: BaseException | None = None
 
     def run(self) -> None:
         producer = self.deployment.producer()
         try:
             while not self.finishing.is_set():
-                with self.writing:
-                    if not self.silent.is_set():
-                        with self.lock:
-                            count, self.wanted = self.wanted + TRICKLE, 0
-                        self.feed(self.load.take(count), list(self.ends), producer)
+                with self.lock:
+                    burst, self.wanted = self.wanted, 0
+                self.feed(self.load.take(burst + TRICKLE), list(self.ends), producer)
+                with self.lock:
+                    self.owed -= burst
                 self.more.wait(0.1)
                 self.more.clear()
         except BaseException as failure:  # noqa: BLE001: told by the campaign, which would wait for ever otherwise
             self.failure = failure
 
-    @contextlib.contextmanager
-    def quiet(self):
-        """Nothing is written but what the test writes itself."""
-        self.silent.set()
-        with self.writing:
-            pass
-        try:
-            yield
-        finally:
-            self.silent.clear()
-
     def burst(self, count: int) -> None:
         """Has so many more records written at once."""
         with self.lock:
             self.wanted += count
+            self.owed += count
         self.more.set()
 
     def feed(self, records, partitions: list[int], producer=None) -> None:
@@ -287,15 +276,21 @@ class Campaign:
     # Progress
 
     def await_progress(self, before: dict[int, int], seconds: float | None = None) -> float:
-        """Waits until every partition has been committed beyond what it was, or to its end; when the last of them did."""
+        """Waits until every partition has been committed beyond what it was, or to its end; when the last of them did.
+
+        An end counts only when no burst is on its way: until that is written, the end is where the partition stood before it, and a
+        test that asks for a burst and for progress in turn would ask for bursts without a pause.
+        """
 
         def moved() -> bool:
             if self.feeder.failure is not None:
                 raise self.feeder.failure
             self.check_workers()
-            now = self.monitor.look()
-            return all(now.get(partition, 0) > before.get(partition, 0) or now.get(partition, 0) >= end
-                       for partition, end in self.feeder.ends.items())
+            # In this order: a burst that is written in between makes the ends that are read later larger.
+            has_written_all = self.feeder.owed == 0
+            ends, now = dict(self.feeder.ends), self.monitor.look()
+            return all(now.get(partition, 0) > before.get(partition, 0) or has_written_all and now.get(partition, 0) >= end
+                       for partition, end in ends.items())
 
         until(moved, seconds or self.patience, f"every partition to be committed beyond {before} (I9); at {self.monitor.look()}")
         with self.monitor.lock:
@@ -497,7 +492,9 @@ class Campaign:
 
     def _reference(self, outcome) -> None:
         """I4: the outputs are, byte for byte, those of one lane that nothing happened to, of the build without failpoints."""
-        plain = deployments.Deployment(self.deployment.cluster, self.deployment.folder, self.deployment.partitions)
+        folder = self.deployment.folder / "reference"
+        folder.mkdir()
+        plain = deployments.Deployment(self.deployment.cluster, folder, self.deployment.partitions)
         plain.create_topics()
         plain.raw, plain.catalogue = self.deployment.raw, self.deployment.catalogue
         kafka = {"message.max.bytes": MESSAGE_BYTES}
