@@ -35,6 +35,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     var targets: [TopicPartition: Int64] = [:]
     var ended: Set<TopicPartition> = []
 
+    #if TAGSTREAM_FAILPOINTS
+    /// For a mistake that ``PlantedBug`` plants.
+    let firstSnapshot: Snapshot
+    #endif
+
     struct RecordPosition: Hashable {
         var partition: TopicPartition
         var offset: Int64
@@ -62,6 +67,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.now = now
         self.shouldStop = shouldStop
         snapshot = snapshots.current
+        #if TAGSTREAM_FAILPOINTS
+        firstSnapshot = snapshot
+        #endif
         out = OutputBatch(capacity: configuration.outputBytes)
         pipeline = JournaledPipeline(configuration.makePipeline(), journal)
         transaction = TransactionState(
@@ -157,6 +165,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             }
             out.removeAll()
             pipeline.process(&batch, under: snapshot, into: &out)
+            #if TAGSTREAM_FAILPOINTS
+            SpoiltWork.spoil(&out)
+            #endif
             statistics.failingActions = pipeline.plain.failures.failures
             try doors.produce(out, of: batch, firstLabel: firstLabel)
             transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
@@ -205,6 +216,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         try doors.begin()
         // One snapshot a transaction: a change of the catalogue never falls between two of its events.
         snapshot = snapshots.current
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.snapshotOfTheBeginning.isPlanted, statistics.commits % 5 == 4 { snapshot = firstSnapshot }
+        #endif
         statistics.epoch = snapshot.epoch
     }
 
@@ -263,7 +277,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     mutating func abortAndRewind() throws {
         guard try abort() else { return }
         #if TAGSTREAM_FAILPOINTS
-        if PlantedBug.planted == .abortWithoutRewind {
+        if PlantedBug.abortWithoutRewind.isPlanted {
             ledger.committed()
             return forgetTransaction()
         }

@@ -68,7 +68,7 @@ public struct WorkerConfiguration: Sendable {
     /// The id under which a lane writes: stable, so that the successor of a worker that was killed ends what that one left open.
     func transactionalID(lane index: Int) -> String {
         #if TAGSTREAM_FAILPOINTS
-        if PlantedBug.planted == .randomTransactionalID { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
+        if PlantedBug.randomTransactionalID.isPlanted { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
         #endif
         return "\(application)-\(slot)-\(index)"
     }

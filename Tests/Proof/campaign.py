@@ -31,9 +31,11 @@ TRANSACTION = {"max_records": 400, "max_ms": 50}
 #: Records that are written ten times a second, and those that come at once before a fault, so that it falls into work.
 TRICKLE = 90
 BURST = 1500
-#: I8: more than this is a leak (resident bytes of one worker), and so are more descriptors than it had when it first worked.
-RESIDENT_BYTES = 400 << 20
-DESCRIPTORS = 5
+#: I8: more than this is a leak, resident bytes and open descriptors of one worker: they come to 50 MiB and to 50.
+RESIDENT_BYTES = 200 << 20
+DESCRIPTORS = 100
+#: And so are so many more descriptors than it had when it had worked for some seconds.
+MORE_DESCRIPTORS = 5
 #: I9: after this many seconds without progress somebody should be woken.
 PATIENCE = 30.0
 
@@ -67,7 +69,9 @@ class Report:
     out_of_order: int = 0
     problems: list[str] = dataclasses.field(default_factory=list)
     seconds: float = 0
+    #: The most resident bytes and open descriptors that any worker was seen with.
     resident: int = 0
+    descriptors: int = 0
 
 
 #: What the campaigns of this process have found.
@@ -103,6 +107,8 @@ def table(reports: list[Report]) -> list[str]:
         f"{_spread(total.recoveries)} | {_spread(total.drains)} | **{sum(r.lost for r in reports)}** | "
         f"**{sum(r.duplicated for r in reports)}** | **{sum(r.out_of_order for r in reports)}** | |")
     lines.append("")
+    lines.append(f"a worker had {max(r.resident for r in reports) >> 20} MiB resident and {max(r.descriptors for r in reports)} "
+                 "descriptors open at most")
     lines.append("faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))))
     return lines
 
@@ -213,6 +219,7 @@ class Campaign:
         self.report = Report(name, seed, "noida-db" if deployment.cluster.is_ours else "given")
         self.slots = [Slot(number) for number in range(workers)]
         self.problems: list[str] = []
+        self.changes = 0
         self.fenced: set[str] = set()
         self.began = time.monotonic()
         print(f"campaign {name}: seed {seed}")
@@ -267,11 +274,14 @@ class Campaign:
                     continue
                 resident = next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS")), 0)
                 self.report.resident = max(self.report.resident, resident)
+                self.report.descriptors = max(self.report.descriptors, descriptors)
                 # Counted from when all lanes have had their first connections.
                 if time.monotonic() - slot.began > 4 and slot.descriptors == 0:
                     slot.descriptors = descriptors
                 if resident > RESIDENT_BYTES:
                     self.problems.append(f"I8: {worker.name} has {resident >> 20} MiB resident")
+                if descriptors > DESCRIPTORS:
+                    self.problems.append(f"I8: {worker.name} has {descriptors} descriptors open")
 
     # Progress
 
@@ -314,6 +324,15 @@ class Campaign:
         self.report.faults[kind] += 1
         if counts:
             self.report.recoveries.append(max(0.0, seconds))
+
+    def change_catalogue(self) -> None:
+        """Publishes an action that no event belongs to, and waits until every worker that runs has it: from here on the epoch is another."""
+        before = [(slot.worker, len(slot.worker.said("catalogue changed"))) for slot in self.slots]
+        self.changes += 1
+        never = {"id": 99, "team_id": 71, "name": f"Never {self.changes}", "steps": [{"event": "never"}]}
+        self.deployment.apply(CATALOGUE | {"actions": [*CATALOGUE["actions"], never]})
+        for worker, count in before:
+            worker.await_log("catalogue changed", count=count + 1)
 
     # Faults
 
@@ -425,7 +444,7 @@ class Campaign:
         for slot in self.slots:
             worker = slot.worker
             now = len(os.listdir(f"/proc/{worker.process.pid}/fd")) if worker.is_running else 0
-            if slot.descriptors and now > slot.descriptors + DESCRIPTORS:
+            if slot.descriptors and now > slot.descriptors + MORE_DESCRIPTORS:
                 self.problems.append(f"I8: {worker.name} had {slot.descriptors} descriptors when it began and has {now} now")
 
     def examine(self, reference: bool = True) -> Report:
@@ -501,12 +520,12 @@ class Campaign:
         config = plain.write_config("reference.json", None, kafka=kafka, transaction={"max_records": 5000, "max_ms": 200})
         plain.run_to_end(config=config, seconds=120)
         address = self.deployment.cluster.address
-        for what, mine, topic in (("row", outcome.tagged, plain.tagged), ("match", outcome.matches, plain.matches),
-                                  ("dead letter", [letter for letters in outcome.dead.values() for letter in letters], plain.dead_letters)):
+        for what, mine, topic in (("rows", outcome.tagged, plain.tagged), ("matches", outcome.matches, plain.matches),
+                                  ("dead letters", [letter for letters in outcome.dead.values() for letter in letters], plain.dead_letters)):
             found, wanted = by_source(mine), by_source(read_topic(address, topic))
             different = [source for source in found.keys() | wanted.keys() if found.get(source) != wanted.get(source)]
             if different:
-                self.problems.append(f"I4: {len(different)} {what}s are others than those of the reference, the first of {min(different)}")
+                self.problems.append(f"I4: {len(different)} {what} are others than those of the reference, the first of {min(different)}")
         plain.stop()
 
 
