@@ -57,6 +57,10 @@ public struct WorkerConfiguration: Sendable {
     public var enrichmentFiles = EnrichmentFiles()
     /// The folder in which lanes note what is in their pipelines, to find records that crash the process; nil for none.
     public var journalFolder: String?
+    /// After how many seconds without a sign of life a lane stands still, which ends the process.
+    ///
+    /// Longer than any call to the cluster may take, and shorter than a group's patience with a member that does not poll.
+    public var standstillSeconds = 60
     /// Every lane's own settings.
     public var lane = Lane<KafkaDoors>.Configuration()
 

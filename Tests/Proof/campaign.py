@@ -130,7 +130,7 @@ class Monitor(threading.Thread):
         while not self.ended.wait(0.03):
             try:
                 seen = self.deployment.committed()
-            except KafkaException:
+            except (KafkaException, TimeoutError):
                 # The coordinator may be away for a moment; whether the workers see it come back is what is measured.
                 continue
             now = time.monotonic()

@@ -14,7 +14,7 @@ SOURCES = deployments.REPOSITORY / "Sources"
 
 def names() -> set[bytes]:
     """What only the build with failpoints may contain, read from its sources."""
-    found = {b"TAGSTREAM_FAILPOINT", b"TAGSTREAM_PLANTED_BUG", b"TAGSTREAM_CRASH_ON"}
+    found = {b"TAGSTREAM_FAILPOINT", b"TAGSTREAM_PLANTED_BUG", b"TAGSTREAM_CRASH_ON", b"TAGSTREAM_STANDSTILL_SECONDS"}
     # As the compiler mangles types: the names of the files, which are empty there, are in the debug information of every build.
     found |= {b"14FailpointDoorsV", b"10SpoiltWorkV", b"10PlantedBugO", b"9FailpointO"}
     for path in ("Worker/Failpoint.swift", "Kafka/PlantedBug.swift"):
