@@ -301,12 +301,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// Where nobody knows what became of the transaction: asks the broker, after making sure that it can change no more.
     mutating func settle() throws {
         guard transaction.isOutcomeUnknown else { return }
-        let committed: [TopicPartition: Int64]
-        do {
-            committed = try doors.recover(ledger.assigned)
-        } catch let error as KafkaError where error.isFenced {
-            throw LaneFailure(fencedBy: error)
-        }
+        let committed = try recover()
         statistics.recoveries += 1
         // All of a transaction is there or nothing: where its offsets are committed, its uuids are in the changelog.
         for (partition, next) in ledger.offsets where committed[partition] ?? 0 >= next {
@@ -314,6 +309,21 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         }
         try rewind(ledger.recovered(committed: committed))
         transaction.recovered()
+    }
+
+    /// Asks until there is an answer: a cluster that is away for longer than the doors' patience is no reason to end, since whoever came
+    /// instead would have to wait for it as well.
+    private mutating func recover() throws -> [TopicPartition: Int64] {
+        while true {
+            do {
+                return try doors.recover(ledger.assigned)
+            } catch let error as KafkaError where error.isFenced {
+                throw LaneFailure(fencedBy: error)
+            } catch let error as KafkaError where error.remedy == .retry && !shouldStop() {
+                // What librdkafka has to say about it has been logged.
+                continue
+            }
+        }
     }
 
     /// What a partition's next owner has to know.

@@ -26,11 +26,12 @@ class Proxy:
         self.lock = threading.Lock()
         self.disturbed = {"request": 0, "answer": 0, "lie": 0}
         self.passed = 0
+        self.links: list[_Link] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.old = [self._place(host, port, compact) for compact in (False, True)]
         self.new = [self._place(host, self.port, compact) for compact in (False, True)]
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -42,16 +43,33 @@ class Proxy:
         return (bytes([len(name) + 1]) if compact else struct.pack(">h", len(name))) + name + struct.pack(">i", port)
 
     def close(self) -> None:
+        # Closing alone does not wake the thread that waits for clients.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()
 
-    def _accept(self) -> None:
+    def leave(self) -> None:
+        """As a broker that is stopped: connections end, and new ones are refused. The broker behind keeps what it has."""
+        self.close()
+        while self.links:
+            self.links.pop().cut()
+
+    def come_back(self) -> None:
+        """As a broker that is started again, at the same place."""
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self.listener.accept()
+                client, _ = listener.accept()
                 broker = socket.create_connection(self.target)
             except OSError:
                 return
             link = _Link(self, client, broker)
+            self.links.append(link)
             threading.Thread(target=link.requests, daemon=True).start()
             threading.Thread(target=link.answers, daemon=True).start()
 
