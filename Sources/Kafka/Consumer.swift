@@ -94,7 +94,7 @@ public struct Consumer: ~Copyable {
         // Also what makes OffsetFetch wait for pending transactions (KIP-447): a read_uncommitted consumer loses that silently.
         try raw.set("isolation.level", "read_committed")
         #if TAGSTREAM_FAILPOINTS
-        if PlantedBug.planted == .readUncommittedConsumer { try raw.set("isolation.level", "read_uncommitted") }
+        if PlantedBug.readUncommittedConsumer.isPlanted { try raw.set("isolation.level", "read_uncommitted") }
         #endif
         try raw.set("auto.offset.reset", options.reset?.rawValue ?? "error")
         try raw.set("enable.partition.eof", "true")

@@ -11,7 +11,8 @@ import Darwin
 
 /// A mistake that `TAGSTREAM_PLANTED_BUG` plants, to see that the proof finds it: a proof that cannot fail is none.
 ///
-/// Only in the build of `make failpoints`. Each is a mistake that somebody has really made (docs/reliability.md).
+/// Only in the build of `make failpoints`. The variable is a list, separated by commas, of mistakes that are made together. Each is one
+/// that somebody has really made, or that is easily made (docs/reliability.md).
 package enum PlantedBug: String, CaseIterable, Sendable {
     /// The output is committed, the offsets behind it are not.
     case commitWithoutOffsets = "commit_without_offsets"
@@ -25,15 +26,37 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case positionInsteadOfLedger = "position_instead_of_ledger"
     /// A record that could not be delivered is passed over.
     case ignoreFailedDelivery = "ignore_failed_delivery"
+    /// A batch is written from its end to its beginning.
+    case batchWrittenBackwards = "batch_written_backwards"
+    /// A record without a time gets the one at which it was read, and so does every other one.
+    case timeOfReadingForTimestamp = "time_of_reading_for_timestamp"
+    /// Now and then the offsets of an older commit are sent again instead of the present ones.
+    case offsetsOfAnOlderCommit = "offsets_of_an_older_commit"
+    /// Now and then a transaction is worked on under the snapshot that the lane began with.
+    case snapshotOfTheBeginning = "snapshot_of_the_beginning"
+    /// A transaction leaves a descriptor open.
+    case descriptorLeftOpen = "descriptor_left_open"
+    /// A transaction leaves memory behind that nobody frees.
+    case memoryNeverGivenBack = "memory_never_given_back"
+    /// The value of a dead letter is cut.
+    case deadLetterCutShort = "dead_letter_cut_short"
+    /// A lane logs an error when nothing is wrong.
+    case errorThatNobodyExplains = "error_that_nobody_explains"
 
-    /// The one that is planted in this process.
-    package static let planted: PlantedBug? = {
-        guard let text = getenv("TAGSTREAM_PLANTED_BUG") else { return nil }
-        guard let bug = PlantedBug(rawValue: String(cString: text)) else {
-            let known = allCases.map(\.rawValue).joined(separator: ", ")
-            fatalError("TAGSTREAM_PLANTED_BUG is \"\(String(cString: text))\", expected one of \(known)")
-        }
-        return bug
+    /// Whether this one is planted in this process.
+    package var isPlanted: Bool { Self.planted.contains(self) }
+
+    private static let planted: Set<PlantedBug> = {
+        guard let text = getenv("TAGSTREAM_PLANTED_BUG") else { return [] }
+        return Set(
+            String(cString: text).split(separator: ",").map { name in
+                guard let bug = PlantedBug(rawValue: String(name)) else {
+                    let known = allCases.map(\.rawValue).joined(separator: ", ")
+                    fatalError("TAGSTREAM_PLANTED_BUG has \"\(name)\", expected some of \(known)")
+                }
+                return bug
+            }
+        )
     }()
 }
 

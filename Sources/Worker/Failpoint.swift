@@ -45,6 +45,8 @@ enum Failpoint: String, CaseIterable, Sendable {
         case abortable
         /// The call fails with an error that leaves the outcome unknown.
         case unknown
+        /// The call never returns.
+        case hang
     }
 
     private struct Plan: Sendable {
@@ -66,6 +68,10 @@ enum Failpoint: String, CaseIterable, Sendable {
         }
     }()
 
+    /// After how many seconds a lane stands still, where `TAGSTREAM_STANDSTILL_SECONDS` says so.
+    static let standstillSeconds = ProcessInfo.processInfo.environment["TAGSTREAM_STANDSTILL_SECONDS"]
+        .flatMap { Int($0) }
+
     private static let visits = Mutex<[Failpoint: Int]>([:])
 
     /// Says that a lane has come to a place.
@@ -77,6 +83,7 @@ enum Failpoint: String, CaseIterable, Sendable {
         case .exit: _exit(70)
         case .abortable: throw KafkaError(code: 22, while: "pass the failpoint \(failpoint.rawValue)", flag: .abort)
         case .unknown: throw KafkaError(code: -1, while: "pass the failpoint \(failpoint.rawValue)", flag: nil)
+        case .hang: while true { sleep(1000) }
         }
     }
 

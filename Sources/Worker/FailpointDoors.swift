@@ -7,6 +7,7 @@ import Tagstream
 /// Only in the build of `make failpoints`.
 struct FailpointDoors<Inner: LaneDoors & ~Copyable>: LaneDoors, ~Copyable {
     private var inner: Inner
+    private var spoilt = SpoiltWork()
 
     init(_ inner: consuming Inner) { self.inner = inner }
 
@@ -22,7 +23,9 @@ struct FailpointDoors<Inner: LaneDoors & ~Copyable>: LaneDoors, ~Copyable {
         bytes: Int,
         timeout: Int64
     ) throws(KafkaError) -> LaneEvent {
-        try inner.poll(into: &batch, records: records, bytes: bytes, timeout: timeout)
+        let event = try inner.poll(into: &batch, records: records, bytes: bytes, timeout: timeout)
+        SpoiltWork.spoil(&batch)
+        return event
     }
 
     mutating func release() { inner.release() }
@@ -67,12 +70,12 @@ struct FailpointDoors<Inner: LaneDoors & ~Copyable>: LaneDoors, ~Copyable {
         do throws(KafkaError) {
             try inner.produce(out, of: batch, firstLabel: firstLabel)
         } catch {
-            guard PlantedBug.planted == .ignoreFailedDelivery, error.isTooLarge else { throw error }
+            guard PlantedBug.ignoreFailedDelivery.isPlanted, error.isTooLarge else { throw error }
         }
         try Failpoint.hit(.afterProduce)
     }
 
-    var failedRecord: FailedDelivery? { PlantedBug.planted == .ignoreFailedDelivery ? nil : inner.failedRecord }
+    var failedRecord: FailedDelivery? { PlantedBug.ignoreFailedDelivery.isPlanted ? nil : inner.failedRecord }
 
     mutating func place() throws(KafkaError) -> GroupPlace { try inner.place() }
 
@@ -84,7 +87,7 @@ struct FailpointDoors<Inner: LaneDoors & ~Copyable>: LaneDoors, ~Copyable {
 
     mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
         try Failpoint.hit(.beforeOffsets)
-        try inner.commit(PlantedBug.planted == .commitWithoutOffsets ? [:] : offsets)
+        try inner.commit(spoilt.spoil(offsets))
         try Failpoint.hit(.afterCommit)
     }
 

@@ -280,7 +280,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// block the lane's thread.
     public mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
         #if TAGSTREAM_FAILPOINTS
-        let offsets = try PlantedBug.planted == .positionInsteadOfLedger ? positions(besides: offsets) : offsets
+        let offsets = try PlantedBug.positionInsteadOfLedger.isPlanted ? positions(besides: offsets) : offsets
         #endif
         let forOffsets = patience(of: budget?.beforeEnd(at: now()) ?? .max)
         try forOffsets.repeating { (left) throws(KafkaError) in

@@ -35,6 +35,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     var targets: [TopicPartition: Int64] = [:]
     var ended: Set<TopicPartition> = []
 
+    #if TAGSTREAM_FAILPOINTS
+    /// For a mistake that ``PlantedBug`` plants.
+    let firstSnapshot: Snapshot
+    #endif
+
     struct RecordPosition: Hashable {
         var partition: TopicPartition
         var offset: Int64
@@ -62,6 +67,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         self.now = now
         self.shouldStop = shouldStop
         snapshot = snapshots.current
+        #if TAGSTREAM_FAILPOINTS
+        firstSnapshot = snapshot
+        #endif
         out = OutputBatch(capacity: configuration.outputBytes)
         pipeline = JournaledPipeline(configuration.makePipeline(), journal)
         transaction = TransactionState(
@@ -157,6 +165,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
             }
             out.removeAll()
             pipeline.process(&batch, under: snapshot, into: &out)
+            #if TAGSTREAM_FAILPOINTS
+            SpoiltWork.spoil(&out)
+            #endif
             statistics.failingActions = pipeline.plain.failures.failures
             try doors.produce(out, of: batch, firstLabel: firstLabel)
             transaction.added(records: batch.records.count, bytes: bytes + out.arena.count)
@@ -205,6 +216,9 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         try doors.begin()
         // One snapshot a transaction: a change of the catalogue never falls between two of its events.
         snapshot = snapshots.current
+        #if TAGSTREAM_FAILPOINTS
+        if PlantedBug.snapshotOfTheBeginning.isPlanted, statistics.commits % 5 == 4 { snapshot = firstSnapshot }
+        #endif
         statistics.epoch = snapshot.epoch
     }
 
@@ -263,7 +277,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     mutating func abortAndRewind() throws {
         guard try abort() else { return }
         #if TAGSTREAM_FAILPOINTS
-        if PlantedBug.planted == .abortWithoutRewind {
+        if PlantedBug.abortWithoutRewind.isPlanted {
             ledger.committed()
             return forgetTransaction()
         }
@@ -287,12 +301,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     /// Where nobody knows what became of the transaction: asks the broker, after making sure that it can change no more.
     mutating func settle() throws {
         guard transaction.isOutcomeUnknown else { return }
-        let committed: [TopicPartition: Int64]
-        do {
-            committed = try doors.recover(ledger.assigned)
-        } catch let error as KafkaError where error.isFenced {
-            throw LaneFailure(fencedBy: error)
-        }
+        let committed = try recover()
         statistics.recoveries += 1
         // All of a transaction is there or nothing: where its offsets are committed, its uuids are in the changelog.
         for (partition, next) in ledger.offsets where committed[partition] ?? 0 >= next {
@@ -300,6 +309,21 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         }
         try rewind(ledger.recovered(committed: committed))
         transaction.recovered()
+    }
+
+    /// Asks until there is an answer: a cluster that is away for longer than the doors' patience is no reason to end, since whoever came
+    /// instead would have to wait for it as well.
+    private mutating func recover() throws -> [TopicPartition: Int64] {
+        while true {
+            do {
+                return try doors.recover(ledger.assigned)
+            } catch let error as KafkaError where error.isFenced {
+                throw LaneFailure(fencedBy: error)
+            } catch let error as KafkaError where error.remedy == .retry && !shouldStop() {
+                // What librdkafka has to say about it has been logged.
+                continue
+            }
+        }
     }
 
     /// What a partition's next owner has to know.

@@ -14,12 +14,23 @@ public final class Worker: Service {
     private let logger: Logger
     private let isStopping = Atomic<Bool>(false)
     private let boards: [StatisticsBoard]
+    private let pulses: [Pulse]
+    private let onStandstill: @Sendable () -> Void
     private let failure = Mutex<(any Error)?>(nil)
 
     /// Makes a worker that ``run()`` starts.
-    public init(_ configuration: WorkerConfiguration, logger: Logger) {
+    ///
+    /// - Parameter onStandstill: called when a lane is caught in a call that does not return. It should end the process without waiting for
+    ///   anything, so that another worker gets the partitions; by default it is only logged.
+    public init(
+        _ configuration: WorkerConfiguration,
+        logger: Logger,
+        onStandstill: @escaping @Sendable () -> Void = {}
+    ) {
         self.configuration = configuration
         self.logger = logger
+        self.onStandstill = onStandstill
+        pulses = (0..<configuration.lanes).map { _ in Pulse() }
         boards = (0..<configuration.lanes).map { lane in
             StatisticsBoard { statistics in
                 logger.info(
@@ -92,6 +103,8 @@ public final class Worker: Service {
                 if !isEmpty { try await watcher.run() }
             }
             defer { watching.cancel() }
+            let watchdog = Task { try await watchPulses() }
+            defer { watchdog.cancel() }
             await withTaskGroup(of: Void.self) { group in
                 for lane in 0..<configuration.lanes {
                     group.addTask { await self.onThread("lane \(lane)") { try self.runLane(lane, snapshots) } }
@@ -148,16 +161,43 @@ public final class Worker: Service {
         }
     }
 
+    /// Looks once a second whether each lane is alive, until it is cancelled.
+    private func watchPulses() async throws {
+        var limit = configuration.standstillSeconds
+        #if TAGSTREAM_FAILPOINTS
+        limit = Failpoint.standstillSeconds ?? limit
+        #endif
+        var standstills = pulses.map { _ in Standstill(limit: limit) }
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            for lane in pulses.indices where standstills[lane].look(at: pulses[lane].count) {
+                logger.error(
+                    "a lane stands still: a call to librdkafka does not return, and only the end of the process ends it",
+                    metadata: ["lane": "\(lane)", "seconds": "\(limit)"]
+                )
+                onStandstill()
+            }
+        }
+    }
+
     private func runLane(_ index: Int, _ snapshots: SnapshotBoard) throws {
+        let pulse = pulses[index]
+        pulse.begin()
+        defer { pulse.end() }
+        let now: @Sendable () -> Int64 = {
+            pulse.beat()
+            return MonotonicClock.milliseconds()
+        }
         let shouldStop = { self.isStopping.load(ordering: .relaxed) }
         let kafka = KafkaDoors(
             configuration.doors(lane: index),
-            now: MonotonicClock.milliseconds,
+            now: now,
             shouldStop: shouldStop,
             notices: notices("lane \(index)")
         )
         #if TAGSTREAM_FAILPOINTS
         let doors = FailpointDoors(kafka)
+        if PlantedBug.errorThatNobodyExplains.isPlanted { logger.error("nothing is wrong") }
         #else
         let doors = kafka
         #endif
@@ -169,7 +209,7 @@ public final class Worker: Service {
             journal: journal,
             snapshots: snapshots,
             board: boards[index],
-            now: MonotonicClock.milliseconds,
+            now: now,
             shouldStop: shouldStop
         )
         try lane.run()

@@ -57,6 +57,10 @@ public struct WorkerConfiguration: Sendable {
     public var enrichmentFiles = EnrichmentFiles()
     /// The folder in which lanes note what is in their pipelines, to find records that crash the process; nil for none.
     public var journalFolder: String?
+    /// After how many seconds without a sign of life a lane stands still, which ends the process.
+    ///
+    /// Longer than any call to the cluster may take, and shorter than a group's patience with a member that does not poll.
+    public var standstillSeconds = 60
     /// Every lane's own settings.
     public var lane = Lane<KafkaDoors>.Configuration()
 
@@ -68,7 +72,7 @@ public struct WorkerConfiguration: Sendable {
     /// The id under which a lane writes: stable, so that the successor of a worker that was killed ends what that one left open.
     func transactionalID(lane index: Int) -> String {
         #if TAGSTREAM_FAILPOINTS
-        if PlantedBug.planted == .randomTransactionalID { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
+        if PlantedBug.randomTransactionalID.isPlanted { return "\(application)-\(UInt64.random(in: 0 ... .max))" }
         #endif
         return "\(application)-\(slot)-\(index)"
     }

@@ -131,6 +131,29 @@ def test_duplicates_are_kept_among_the_dead_letters_where_that_is_asked_for(runn
     assert [(letter.value, letter.header("dlq_detail")) for letter in letters] == [(original.value, b"duplicate")]
 
 
+def test_a_dead_letter_is_no_first_copy(running):
+    """The row of the first copy is refused for its size: the next one is tagged, and only the third is a duplicate. A replay tries the
+    first again, because somebody asks for it, and gives no row to a duplicate that was kept."""
+    copy = event(0)
+    copy.partition = 0
+    body = json.loads(copy.value)
+    # `$set` goes into two columns: the record fits, its row does not, its dead letter does.
+    large = {"token": TOKEN, "event": "ping", "distinct_id": body["distinct_id"], "uuid": body["uuid"],
+             "properties": {"$set": {"bio": "x" * 18_000}}}
+    records = [Fed(json.dumps(large).encode(), partition=0), copy, copy_of(copy, "again")]
+    running.feed(records)
+    small = running.settings()["kafka"] | {"message.max.bytes": 24_000}
+    summary = running.run_to_end(**dedup(running, 10), kafka=small, ignored={"keep": True})
+    assert summary["dead_letters"] == {"too_large_for_output": 1}
+    assert summary["tagged"] == 1 and summary["ignored"] == {"duplicate": 1}
+    done = running.command("dead-letters", "replay", "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    account = json.loads(done.stdout.splitlines()[-1])
+    assert sorted((of["reason"], of["outcome"]) for of in account["letters"]) == [("ignored", "ignored"), ("too_large_for_output", "tagged")]
+    sources = [read.header("tagstream-source").decode() for read in read_topic(running.cluster.address, running.tagged)]
+    assert sorted(sources) == [f"{running.raw}/0/0", f"{running.raw}/0/1"]
+
+
 def test_uuid_suppression(running):
     """Another one's uuid, sent first under an id of one's own, suppresses nothing."""
     victim = event(0)

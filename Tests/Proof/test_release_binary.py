@@ -14,9 +14,9 @@ SOURCES = deployments.REPOSITORY / "Sources"
 
 def names() -> set[bytes]:
     """What only the build with failpoints may contain, read from its sources."""
-    found = {b"TAGSTREAM_FAILPOINT", b"TAGSTREAM_PLANTED_BUG", b"TAGSTREAM_CRASH_ON"}
+    found = {b"TAGSTREAM_FAILPOINT", b"TAGSTREAM_PLANTED_BUG", b"TAGSTREAM_CRASH_ON", b"TAGSTREAM_STANDSTILL_SECONDS"}
     # As the compiler mangles types: the names of the files, which are empty there, are in the debug information of every build.
-    found |= {b"14FailpointDoorsV", b"10PlantedBugO", b"9FailpointO"}
+    found |= {b"14FailpointDoorsV", b"10SpoiltWorkV", b"10PlantedBugO", b"9FailpointO"}
     for path in ("Worker/Failpoint.swift", "Kafka/PlantedBug.swift"):
         # Names of fifteen bytes or fewer are immediate operands and not in one piece in a binary.
         found |= {name.encode() for name in re.findall(r'case \w+ = "(\w{16,})"', (SOURCES / path).read_text())}
@@ -53,7 +53,7 @@ def test_every_use_is_conditional():
                 conditions[-1] = False
             elif line.strip() == "#endif":
                 conditions.pop()
-            elif re.search(r"\b(?:Failpoint|FailpointDoors|PlantedBug)\b", line):
+            elif re.search(r"\b(?:Failpoint|FailpointDoors|PlantedBug|SpoiltWork)\b", line):
                 assert any(conditions), f"{path.name}:{number}: {line.strip()}"
 
 

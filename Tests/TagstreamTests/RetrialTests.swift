@@ -173,6 +173,18 @@ private func letters(of record: OneRecord) throws -> [DeadLetter] {
         #expect(verdict.isSettled && written.isEmpty)
     }
 
+    /// Regression: with `ignored.keep`, a replay of everything gave each duplicate a row.
+    @Test func `gives no row to a duplicate that was kept`() throws {
+        var letter = try letter(of: flat())
+        (letter.reason, letter.detail) = ("ignored", "duplicate")
+        let (verdict, written) = tryAgain(letter)
+        #expect(verdict == .ignored(reason: "duplicate"))
+        #expect(verdict.isSettled && written.isEmpty)
+        // What was ignored for another reason is judged anew: the token may be wanted now.
+        letter.detail = "dropped_token"
+        #expect(tryAgain(letter).verdict == .tagged(team: 1, matches: 1))
+    }
+
     @Test func `fails when the broker has refused the row`() throws {
         let (verdict, written) = try tryAgain(letter(of: flat()), isTooLarge: true)
         guard case .failed("too_large_for_output", "encode", _) = verdict else {

@@ -1,3 +1,4 @@
+import Foundation
 import Kafka
 import Tagstream
 import TestKit
@@ -27,6 +28,7 @@ private func script(_ uuids: [Int], _ steps: [PollStep]) -> DoorsScript {
 private func play(
     _ script: DoorsScript,
     window: Int = 10,
+    journal: CrashJournal? = nil,
     _ configure: (inout LaneConfiguration) -> Void = { _ in }
 ) -> (effects: [Effect], error: (any Error)?, statistics: LaneStatistics) {
     var configuration = LaneConfiguration()
@@ -39,6 +41,7 @@ private func play(
     var lane = Lane(
         configuration,
         doors: RecordingDoors(script),
+        journal: journal,
         snapshots: SnapshotBoard(SampleSnapshot.empty()),
         board: statistics,
         now: { script.now },
@@ -102,16 +105,72 @@ private func play(
         #expect(script.metadata == [0: "epoch=1;uuids=\(wasApplied ? 4 : 2)"])
     }
 
-    @Test func `does not remember a row that was refused for its size`() {
+    // MARK: Events that became dead letters
+
+    /// The first copy becomes a dead letter, the second one a row, and only the third is a duplicate.
+    @Test(arguments: [false, true])
+    func `does not remember a row that was refused for its size`(inClient: Bool) {
         let script = script(
-            [1, 1],
-            [assigned, .read(0, 1), .wait(250), .read(0, 1), .wait(250), .read(0, 1), .wait(250)]
+            [1, 1, 1],
+            [assigned, .read(0, 2), .wait(250), .read(0, 3), .wait(250)]
         )
         script.oversized[0] = [0]
+        script.refusesInClient = inClient
+        let (effects, error, statistics) = play(script)
+        #expect(error == nil)
+        #expect(statistics.committed.deadLetterReasons.map(\.reason) == ["too_large_for_output"])
+        #expect(statistics.committed.tagged == 1)
+        #expect(statistics.committed.ignored == 1)
+        #expect(script.metadata == [0: "epoch=1;uuids=1"])
+        #expect(effects.contains(.abort))
+    }
+
+    /// The refusal is found out in the transaction after the one that has committed other uuids: those stay.
+    @Test func `takes back no more than the refused transaction's uuids`() {
+        let script = script(
+            [1, 2, 2, 1],
+            [assigned, .read(0, 1), .wait(250), .read(0, 1), .wait(250), .read(0, 3), .wait(250)]
+        )
+        script.oversized[0] = [1]
         let (_, error, statistics) = play(script)
         #expect(error == nil)
         #expect(statistics.committed.deadLetters == 1)
+        #expect(statistics.committed.tagged == 2)
+        #expect(statistics.committed.ignored == 1)
+        #expect(script.metadata == [0: "epoch=1;uuids=2"])
+    }
+
+    /// Whoever takes the partition over reads from the changelog what was committed, and nothing of what was refused.
+    @Test func `leaves nothing of a refused row to the partition's next owner`() {
+        let first = script([1, 2], [assigned, .read(0, 2), .wait(250), .read(0, 2), .wait(250)])
+        first.oversized[0] = [0]
+        play(first)
+        let second = script([1, 2, 1, 2], [assigned, .read(0, 2), .wait(250)])
+        second.committed = first.committed
+        second.changelog = first.changelog
+        let statistics = play(second).statistics
         #expect(statistics.committed.tagged == 1)
+        #expect(statistics.committed.ignored == 1)
+    }
+
+    @Test func `does not remember a record that crashed the process`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "journal-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var culprit = RecordBatch()
+        let topic = culprit.index(ofTopic: DoorsScript.topic)
+        culprit.append(topic: topic, partition: 0, offset: 0, timestamp: 0, key: nil, value: nil)
+        // Two processes have ended by a signal with this record alone in their pipeline.
+        for _ in 0..<2 {
+            let journal = try CrashJournal(folder: folder, name: "lane")
+            journal.begins(0..<1, of: culprit)
+            journal.signalAddress.storeBytes(of: 11, as: UInt32.self)
+        }
+        let script = script([1, 1, 1], [assigned, .read(0, 3), .wait(250)])
+        let (_, error, statistics) = play(script, journal: try CrashJournal(folder: folder, name: "lane"))
+        #expect(error == nil)
+        #expect(statistics.committed.deadLetterReasons.map(\.reason) == ["crash"])
+        #expect(statistics.committed.tagged == 1)
+        #expect(statistics.committed.ignored == 1)
     }
 
     // MARK: Restoring

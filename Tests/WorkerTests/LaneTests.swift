@@ -291,6 +291,28 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
         }
     }
 
+    @Test func `asks until there is an answer while the cluster is away`() {
+        let script = DoorsScript([assigned, .read(0, 2), .wait(250), .read(0, 2), .wait(250)])
+        script.errors[.commit] = [Trouble.timeout]
+        script.errors[.recover] = Array(repeating: Trouble.timeout, count: 5)
+        let (effects, error, statistics) = play(script)
+        #expect(error == nil)
+        #expect(effects.count { $0 == .failed(.recover) } == 5)
+        #expect(
+            effects.suffix(7) == [.recover([0]), .seek([0: 0]), .begin, .produce(2), .offsets([0: 2]), .commit, .close]
+        )
+        #expect(statistics.recoveries == 1)
+    }
+
+    @Test func `asks no more when it is to stop`() {
+        let script = DoorsScript([assigned, .read(0, 2)])
+        script.errors[.commit] = [Trouble.timeout]
+        script.errors[.recover] = Array(repeating: Trouble.timeout, count: 5)
+        let (effects, error, _) = play(script)
+        #expect((error as? KafkaError)?.code == Trouble.timeout.code)
+        #expect(effects.suffix(2) == [.failed(.recover), .close])
+    }
+
     @Test func `ends with the error when no transaction succeeds any more`() {
         let script = DoorsScript([assigned] + (0..<20).flatMap { _ in [PollStep.read(0, 1), .wait(250)] })
         script.errors[.commit] = Array(repeating: Trouble.abortable, count: 20)

@@ -45,19 +45,30 @@ public struct Retrial: ~Copyable {
         _ use: (borrowing OutputBatch, borrowing RecordBatch) throws(Failure) -> Void
     ) throws(Failure) -> Verdict {
         lend(letter)
+        out.removeAll()
+        if Self.isDuplicate(letter) {
+            try use(out, batch)
+            return .ignored(reason: IgnoredReason.duplicate.rawValue)
+        }
         if isTooLarge {
             batch.keep { record, _ in
                 record.isTooLargeForOutput = true
                 return true
             }
         }
-        out.removeAll()
         pipeline.process(batch, under: snapshot, into: &out)
         let verdict = verdict()
         // A letter that fails again has been warned of when it was written.
         if !verdict.isSettled { out.records.removeAll() }
         try use(out, batch)
         return verdict
+    }
+
+    /// Whether a letter was only kept because its event had been tagged before (setting `ignored.keep`).
+    ///
+    /// The pipeline here remembers no uuids, and would give the event a second row.
+    private static func isDuplicate(_ letter: DeadLetter) -> Bool {
+        letter.reason == DeadLetterReason.ignored.rawValue && letter.detail == IgnoredReason.duplicate.rawValue
     }
 
     /// Lays a letter's bytes out where the batch can point to them.

@@ -72,7 +72,8 @@ struct Run: AsyncParsableCommand {
         try await reportingFailures {
             let configuration = try settings().worker()
             let logger = try LoggerFactory.make(json: json, level: logLevel)
-            let worker = Worker(configuration, logger: logger)
+            // Nothing is waited for: whoever is caught in librdkafka would be waited for, too.
+            let worker = Worker(configuration, logger: logger) { _exit(Failure.Code.kafka.rawValue) }
             do {
                 try await Self.serve(worker, logger)
             } catch {

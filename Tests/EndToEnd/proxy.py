@@ -1,8 +1,9 @@
 """A proxy in front of one broker that knows so much of Kafka's protocol that single requests can be lost.
 
 It cuts the stream into frames (four bytes of length, then the API's key), and writes its own port over the broker's in every answer,
-so that clients stay with it. A frame of the chosen API is lost before it reaches the broker, or its answer is lost behind it; either way
-the client sees the connection end and cannot know which.
+so that clients stay with it. Three things become of requests that end a transaction, in turn: one is lost before it reaches the broker;
+the answer to one is lost behind it, and either way the client sees the connection end and cannot know which; and one is done and
+answered as if it could not have been (INVALID_TXN_STATE), which is fatal to the client's producer.
 """
 
 from __future__ import annotations
@@ -12,23 +13,25 @@ import struct
 import threading
 
 END_TRANSACTION = 26
+INVALID_TXN_STATE = 48
 
 
 class Proxy:
     """Listens on a loopback port of its own until it is closed."""
 
-    def __init__(self, host: str, port: int, every: int = 10, api: int = END_TRANSACTION):
+    def __init__(self, host: str, port: int, every: int = 10):
         self.target = (host, port)
-        #: One in so many requests of the API is lost: counted, not drawn, so that few requests lose some as well.
-        self.api, self.every = api, every
+        #: One in so many requests to end a transaction is disturbed: counted, not drawn, so that of few requests some are as well.
+        self.every = every
         self.lock = threading.Lock()
-        self.lost = {"request": 0, "answer": 0}
+        self.disturbed = {"request": 0, "answer": 0, "lie": 0}
         self.passed = 0
+        self.links: list[_Link] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.old = [self._place(host, port, compact) for compact in (False, True)]
         self.new = [self._place(host, self.port, compact) for compact in (False, True)]
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -40,30 +43,47 @@ class Proxy:
         return (bytes([len(name) + 1]) if compact else struct.pack(">h", len(name))) + name + struct.pack(">i", port)
 
     def close(self) -> None:
+        # Closing alone does not wake the thread that waits for clients.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.listener.close()
 
-    def _accept(self) -> None:
+    def leave(self) -> None:
+        """As a broker that is stopped: connections end, and new ones are refused. The broker behind keeps what it has."""
+        self.close()
+        while self.links:
+            self.links.pop().cut()
+
+    def come_back(self) -> None:
+        """As a broker that is started again, at the same place."""
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self.listener.accept()
+                client, _ = listener.accept()
                 broker = socket.create_connection(self.target)
             except OSError:
                 return
             link = _Link(self, client, broker)
+            self.links.append(link)
             threading.Thread(target=link.requests, daemon=True).start()
             threading.Thread(target=link.answers, daemon=True).start()
 
     def fate(self, frame: bytes) -> str | None:
         """What becomes of a request."""
-        if struct.unpack(">h", frame[:2])[0] != self.api:
+        if struct.unpack(">h", frame[:2])[0] != END_TRANSACTION:
             return None
         with self.lock:
-            lost = sum(self.lost.values())
-            if (self.passed + lost + 1) % self.every:
+            disturbed = sum(self.disturbed.values())
+            if (self.passed + disturbed + 1) % self.every:
                 self.passed += 1
                 return None
-            fate = "answer" if lost % 2 else "request"
-            self.lost[fate] += 1
+            fate = list(self.disturbed)[disturbed % 3]
+            self.disturbed[fate] += 1
             return fate
 
 
@@ -72,8 +92,8 @@ class _Link:
 
     def __init__(self, proxy: Proxy, client: socket.socket, broker: socket.socket):
         self.proxy, self.client, self.broker = proxy, client, broker
-        #: Correlation ids of requests whose answers are lost.
-        self.doomed: set[bytes] = set()
+        #: Correlation ids of requests whose answers are lost or falsified, with what becomes of them.
+        self.doomed: dict[bytes, str] = {}
         for end in (client, broker):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -90,8 +110,8 @@ class _Link:
                 fate = self.proxy.fate(frame)
                 if fate == "request":
                     break
-                if fate == "answer":
-                    self.doomed.add(frame[4:8])
+                if fate is not None:
+                    self.doomed[frame[4:8]] = fate
                 self.broker.sendall(struct.pack(">i", len(frame)) + frame)
         except OSError:
             pass
@@ -100,8 +120,12 @@ class _Link:
     def answers(self) -> None:
         try:
             while frame := _frame(self.broker):
-                if frame[:4] in self.doomed:
+                fate = self.doomed.pop(frame[:4], None)
+                if fate == "answer":
                     break
+                if fate == "lie":
+                    # Behind the correlation id and the time of throttling stands the error's code.
+                    frame = frame[:8] + struct.pack(">h", INVALID_TXN_STATE) + frame[10:]
                 for old, new in zip(self.proxy.old, self.proxy.new):
                     frame = frame.replace(old, new)
                 self.client.sendall(struct.pack(">i", len(frame)) + frame)
