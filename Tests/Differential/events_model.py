@@ -33,8 +33,8 @@ OF_REASON = {
 GROUPS = [f"group{number}_properties" for number in range(5)]
 DOCUMENTS = ["$set", "$set_once", "person_properties", *GROUPS]
 FIELDS = {
-    "event", "distinct_id", "uuid", "token", "api_key", "properties", "timestamp", "now", "sent_at", "offset", "ip", "$unset", "person_id",
-    "elements_chain", "historical_migration", "data", *DOCUMENTS,
+    "event", "distinct_id", "$distinct_id", "uuid", "token", "$token", "api_key", "properties", "timestamp", "now", "sent_at", "offset", "ip",
+    "$unset", "person_id", "elements_chain", "historical_migration", "data", *DOCUMENTS,
 }
 BLANKS = " \t\r\n"
 FIRST, LAST = -62_167_219_200_000_000, 253_402_300_800_000_000  # the years 0 to 9999 in microseconds, the end excluded
@@ -676,7 +676,8 @@ def row_of(record, index, teams, dropped, notes):
     # Whose event
     token = headers.get("token")
     if token is None:
-        token = next((one for one in (fields.get("token"), fields.get("api_key"), properties.get("token")) if is_set(one)), None)
+        names = ("token", "$token", "api_key")
+        token = next((one for one in (*map(fields.get, names), properties.get("token")) if is_set(one)), None)
     if not is_text(token) or token == "":
         raise Dead("no_token")
     if token in dropped:
@@ -687,7 +688,8 @@ def row_of(record, index, teams, dropped, notes):
     notes.team = team.number
     times = Times(event, headers.get("now"), record.timestamp)
     notes.now, notes.created = times.now, times.created
-    notes.event, notes.distinct_id = fields.get("event"), fields.get("distinct_id")
+    distinct_id = next((one for one in map(fields.get, ("distinct_id", "$distinct_id")) if is_set(one)), None)
+    notes.event, notes.distinct_id = fields.get("event"), distinct_id
 
     # Name, distinct id, uuid
     name = fields.get("event")
@@ -700,7 +702,6 @@ def row_of(record, index, teams, dropped, notes):
         raise Ignored("performance_event")
     if name == "$$client_ingestion_warning":
         refuse(notes, Ignored, "client_ingestion_warning", message=properties.get("$$client_ingestion_warning_message"))
-    distinct_id = fields.get("distinct_id")
     if not is_set(distinct_id):
         raise Dead("missing_distinct_id")
     distinct_id = text_of(distinct_id)
