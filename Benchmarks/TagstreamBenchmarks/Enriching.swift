@@ -9,8 +9,8 @@ struct Enriching {
     private static let rules = "/usr/share/uap-core/regexes.yaml"
 
     /// Reads the records and makes the tables: uap-core's rules, and a City database of 5,696 networks.
-    init(_ path: String) throws {
-        inputs = try Inputs(path)
+    init(_ path: String, limit: Int = .max) throws {
+        inputs = try Inputs(path, limit: limit)
         var tables = EnrichmentTables()
         tables.userAgent = try Data(contentsOf: URL(fileURLWithPath: Self.rules))
             .withUnsafeBytes { try UserAgentRules($0) }
@@ -77,10 +77,15 @@ struct Enriching {
         return Snapshot(epoch: 1, teams: [team], onlyTeam: 0, tables: tables)
     }
 
+    /// The way of a row of the table: the bare one, then those of the variants.
+    func way(_ row: Int) throws -> WholeWay {
+        WholeWay(inputs, try snapshot(row == 0 ? "{}" : Self.variants[row - 1].settings))
+    }
+
     /// Prints nanoseconds of CPU time above the bare way, and allocations.
     func report(rounds: Int) throws {
-        let bare = WholeWay(inputs, try snapshot("{}"))
-        let ways = try Self.variants.map { ($0.name, WholeWay(inputs, try snapshot($0.settings))) }
+        let bare = try way(0)
+        let ways = try Self.variants.indices.map { (Self.variants[$0].name, try way($0 + 1)) }
         let results = measure(
             [Variant(name: "bare: no enrichment, no action", inputs, bare.run)]
                 + ways.map { Variant(name: $0.0, inputs, $0.1.run) },

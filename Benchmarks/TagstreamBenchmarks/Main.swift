@@ -9,6 +9,7 @@ struct Main {
     static let usage = """
         usage: TagstreamBenchmarks DIRECTORY [whole | match | schema | compile | enrich | redos | sources | duplicates …]
                TagstreamBenchmarks DIRECTORY repeat way|match|limit|link ACTIONS TIMES
+               TagstreamBenchmarks DIRECTORY repeat enrich|schema ROW TIMES
           DIRECTORY  what Benchmarks/prepare wrote
           whole      an event's whole way, beside simdjson and a copy of the row
           match      matching alone, above the scan
@@ -18,7 +19,7 @@ struct Main {
           redos      published ReDoS patterns, and others against RE2, with the texts that attack them
           sources    look-ups of enrichment: GeoIP, user agents, a table
           duplicates looking for uuids in a full window, and its memory
-          repeat     one variant again and again, to count its instructions
+          repeat     one variant again and again, to count its instructions; ROW is the table's, 0 for the first
         """
 
     static func main() throws {
@@ -147,6 +148,11 @@ struct Main {
             let trees = try ActionSet.trees("\(directory)/actions_\(actions).json")
             let definitions = trees.compactMap { ActionDefinition.reading($0).definition }
             run = { _ = ActionPlan.compile(definitions) }
+        case "enrich":
+            run = try Enriching("\(directory)/generated/skewed.ndjson", limit: 2000).way(Int(actions) ?? 0).run
+        case "schema":
+            let inputs = try Inputs("\(directory)/generated/envelopes.ndjson", limit: 2000)
+            run = try schemaWays(inputs, directory)[Int(actions) ?? 0].way.run
         default:
             let inputs = try Inputs("\(directory)/generated/envelopes.ndjson", limit: 2000)
             let way = WholeWay(inputs, try generated(directory, actions).snapshot)

@@ -136,9 +136,25 @@ def test_the_outcomes_of_warnings_are_reasons():
 def test_the_numbers_of_the_warnings_page_are_the_sources():
     source = read("Sources/Tagstream/Pipeline/WarningDesk.swift")
     slots = int(re.search(r"static let slots = (\d+)", source)[1])
-    assert f"last {slots:,} keys" in " ".join(read("docs/warnings.md").split())
+    page = " ".join(read("docs/warnings.md").split())
+    assert f"last {slots:,} keys" in page
+    key = re.search(r"static let keyBytes = (\d+)", source)[1]
+    assert f"of each the first {key} bytes" in page
     longest = re.search(r"static let longestText = (\d+)", read("Sources/Tagstream/Encode/WarningEncoder.swift"))[1]
     assert f"cut behind {longest} UTF-16" in read("docs/warnings.md")
+
+
+def test_what_a_lane_remembers_for_enrichment_is_what_the_page_says():
+    page = " ".join(read("docs/enrichments.md").split())
+
+    def defaults(path):
+        words = re.search(r"public init\((.*?)\)", read(path))[1]
+        return {name: int(number) << int(shift) for name, number, shift in re.findall(r"(\w+): Int = (\d+) << (\d+)", words)}
+
+    geoip = defaults("Sources/Tagstream/Enrich/GeoIP/GeoIPCache.swift")
+    assert f"of {geoip['addresses']:,} addresses and {geoip['places']:,} places in at most {geoip['bytes'] >> 20} MB" in page
+    agents = defaults("Sources/Tagstream/Enrich/UserAgent/UserAgentCache.swift")
+    assert f"the last {agents['agents']:,} texts in at most {agents['bytes'] >> 20} MB" in page
 
 
 # MARK: Settings and exit codes

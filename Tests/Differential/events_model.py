@@ -7,7 +7,6 @@ model follows what the product does: there the two agreeing proves that neither 
 What the model does not know: which actions match, and the text of an elements chain that is built from `$elements`.
 """
 
-import hashlib
 import json
 import re
 import uuid as uuids
@@ -18,7 +17,7 @@ VALUE_BYTES, DEPTH, KEYS, KEY_BYTES, NUMBER_CHARACTERS = 1_048_576, 64, 4096, 10
 HEADERS, HEADER_BYTES, ELEMENTS, ROW_BYTES = 256, 65_536, 512, 960_000
 ID_UNITS, NAME_UNITS, PERSON_ID_BYTES = 400, 200, 200
 # docs/warnings.md
-TEXT_UNITS, HOUR, SLOTS = 200, 3_600_000, 4096
+TEXT_UNITS, HOUR, SLOTS, KEY_TEXT, WORD = 200, 3_600_000, 4096, 224, (1 << 64) - 1
 WARNINGS = [
     "skipping_event_invalid_distinct_id", "group_key_too_long", "invalid_anon_distinct_id", "invalid_alias", "message_size_too_large",
     "event_dropped_too_old", "client_ingestion_warning", "invalid_event_when_process_person_profile_is_false",
@@ -34,8 +33,8 @@ OF_REASON = {
 GROUPS = [f"group{number}_properties" for number in range(5)]
 DOCUMENTS = ["$set", "$set_once", "person_properties", *GROUPS]
 FIELDS = {
-    "event", "distinct_id", "uuid", "token", "api_key", "properties", "timestamp", "now", "sent_at", "offset", "ip", "$unset", "person_id",
-    "elements_chain", "historical_migration", "data", *DOCUMENTS,
+    "event", "distinct_id", "$distinct_id", "uuid", "token", "$token", "api_key", "properties", "timestamp", "now", "sent_at", "offset", "ip",
+    "$unset", "person_id", "elements_chain", "historical_migration", "data", *DOCUMENTS,
 }
 BLANKS = " \t\r\n"
 FIRST, LAST = -62_167_219_200_000_000, 253_402_300_800_000_000  # the years 0 to 9999 in microseconds, the end excluded
@@ -531,12 +530,22 @@ class Desk:
         self.slots = {}
 
     def is_due(self, team, kind, key, now):
-        digest = int.from_bytes(hashlib.sha1(f"{team}/{kind}/".encode() + key.encode()[:1024]).digest()[:8], "big") | 1
-        slot = digest >> 32 & SLOTS - 1
-        if slot in self.slots and self.slots[slot][0] == digest and abs(now - self.slots[slot][1]) < HOUR:
+        key = key.encode()[:KEY_TEXT]
+        slot = self.slot(team, kind, key)
+        if slot in self.slots and self.slots[slot][0] == (team, kind, key) and abs(now - self.slots[slot][1]) < HOUR:
             return False
-        self.slots[slot] = (digest, now)
+        self.slots[slot] = ((team, kind, key), now)
         return True
+
+    @staticmethod
+    def slot(team, kind, key):
+        """Where the product keeps a key: it decides only which key takes another's place."""
+        digest = len(key) * 0xA0761D6478BD642F & WORD
+        for place in range(0, len(key), 8):
+            product = (digest ^ int.from_bytes(key[place : place + 8], "little") ^ 0xE7037ED1A0B428DB) * 0x8EBC6AF09C88C6E3
+            digest = product >> 64 ^ product & WORD
+        digest ^= digest >> 29
+        return ((digest ^ team * 16 + WARNINGS.index(kind) & WORD) * 0x9E3779B97F4A7C15 & WORD) >> 52 & SLOTS - 1
 
 
 class Notes:
@@ -667,7 +676,8 @@ def row_of(record, index, teams, dropped, notes):
     # Whose event
     token = headers.get("token")
     if token is None:
-        token = next((one for one in (fields.get("token"), fields.get("api_key"), properties.get("token")) if is_set(one)), None)
+        names = ("token", "$token", "api_key")
+        token = next((one for one in (*map(fields.get, names), properties.get("token")) if is_set(one)), None)
     if not is_text(token) or token == "":
         raise Dead("no_token")
     if token in dropped:
@@ -678,7 +688,8 @@ def row_of(record, index, teams, dropped, notes):
     notes.team = team.number
     times = Times(event, headers.get("now"), record.timestamp)
     notes.now, notes.created = times.now, times.created
-    notes.event, notes.distinct_id = fields.get("event"), fields.get("distinct_id")
+    distinct_id = next((one for one in map(fields.get, ("distinct_id", "$distinct_id")) if is_set(one)), None)
+    notes.event, notes.distinct_id = fields.get("event"), distinct_id
 
     # Name, distinct id, uuid
     name = fields.get("event")
@@ -691,7 +702,6 @@ def row_of(record, index, teams, dropped, notes):
         raise Ignored("performance_event")
     if name == "$$client_ingestion_warning":
         refuse(notes, Ignored, "client_ingestion_warning", message=properties.get("$$client_ingestion_warning_message"))
-    distinct_id = fields.get("distinct_id")
     if not is_set(distinct_id):
         raise Dead("missing_distinct_id")
     distinct_id = text_of(distinct_id)

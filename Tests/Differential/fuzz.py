@@ -66,7 +66,8 @@ class Generator:
         "$anon_distinct_id", "alias", "$$client_ingestion_warning_message",
     ]
     TOP = [
-        "uuid", "event", "distinct_id", "properties", "timestamp", "sent_at", "now", "offset", "ip", "token", "api_key", "$set",
+        "uuid", "event", "distinct_id", "$distinct_id", "properties", "timestamp", "sent_at", "now", "offset", "ip", "token", "$token",
+        "api_key", "$set",
         "$set_once", "$unset", "person_id", "person_properties", "elements_chain", "historical_migration", "data",
         "group0_properties", "group4_properties", "group5_properties", "unknown", "abcdefghijklmnops", "is_cookieless_mode",
     ]
@@ -156,7 +157,7 @@ class Generator:
             if self.maybe(0.2):
                 return pick.choice(["$identify", "$create_alias", "$merge_dangerously", "$groupidentify"])
             return pick.choice(self.NAMES) if self.maybe(0.9) else self.value()
-        if name == "distinct_id":
+        if name in ("distinct_id", "$distinct_id"):
             if self.maybe(0.7):
                 return pick.choice(["u_42", "u_\u00e9", "x" * 36])
             return pick.choice([" padded ", "", " ", "\t", "nul\0", "x" * 400, "x" * 401, "\U0001f600" * 200, "\U0001f600" * 201,
@@ -169,7 +170,7 @@ class Generator:
             return self.number() if self.maybe(0.8) else pick.choice(["1203", "-5", "1.5", "1.", "x", "", "007"])
         if name == "ip":
             return pick.choice(["203.0.113.7", "", None, "2001:db8::1", "q\"\\", "\u00e9"])
-        if name in ("token", "api_key"):
+        if name in ("token", "$token", "api_key"):
             return pick.choice([*TEAMS, "phc_one", "phc_one", "phc_one", "phc_none" if self.maybe(0.3) else "phc_two"])
         if name == "$unset":
             return pick.choice([["a", "b"], [], "a", None, self.object(), "[\"a\"]", "[1", "{}"])

@@ -224,6 +224,16 @@ func version7(_ milliseconds: UInt64) -> String {
         #expect((8001...16_000).contains(again) && again >= 16_000 - WarningDesk.slots)
     }
 
+    @Test func `is of keys whose beginnings differ`() {
+        let length = WarningDesk.keyBytes / 3  // characters of three bytes: the last of them is cut in two
+        let names = [
+            String(repeating: "語", count: length), String(repeating: "語", count: length) + "本語",
+            String(repeating: "語", count: length) + "本", String(repeating: "語", count: length - 1) + "本本", "語",
+        ]
+        let records = names.enumerated().map { at(0, name: $1, offset: Int64($0)) }
+        #expect(WarningDesk.keyBytes % 3 == 2 && written(records) == [true, true, false, true, true])
+    }
+
     @Test func `begins anew for work that is done again`() {
         var batch = RecordBatch()
         var out = OutputBatch(capacity: 1 << 10)

@@ -3,9 +3,10 @@ extension EventDecoder {
     mutating func finish(_ parts: EventParts, on bench: inout Workbench) throws(ScanFailure) -> DecodedEvent {
         var decoded = DecodedEvent()
         decoded.event.name = parts.event
-        decoded.event.distinctID = parts.distinctID
+        decoded.event.distinctID = parts.distinctID.isSet ? parts.distinctID : parts.dollarDistinctID
         decoded.event.uuid = parts.uuid
-        decoded.event.token = parts.token.isSet ? parts.token : parts.apiKey
+        decoded.event.token =
+            parts.token.isSet ? parts.token : parts.dollarToken.isSet ? parts.dollarToken : parts.apiKey
         decoded.event.elementsChain = parts.elementsChain
         decoded.correctedTimestamp = parts.correctedTimestamp
         decoded.clientTimestamp = parts.timestamp

@@ -6,6 +6,9 @@ struct EventParts {
     var distinctID = Value.missing
     var token = Value.missing
     var apiKey = Value.missing
+    /// `$token` and `$distinct_id`, as some SDKs call them: they count where the other name says nothing.
+    var dollarToken = Value.missing
+    var dollarDistinctID = Value.missing
     var ip = Value.missing
     /// The client's time of the event, or in an envelope the gateway's corrected one.
     var timestamp = Value.missing
@@ -56,6 +59,8 @@ struct EventParts {
                 offset.replace(by: value, counting: &duplicates)
             } else if equals(name, "$unset") {
                 unset.replace(by: value, counting: &duplicates)
+            } else if equals(name, "$token") {
+                dollarToken.replace(by: value, counting: &duplicates)
             }
         case 7:
             if equals(name, "sent_at") {
@@ -73,6 +78,7 @@ struct EventParts {
             }
         case 10: if equals(name, "properties") { properties.replace(by: value, counting: &duplicates) }
         case 11: if equals(name, "distinct_id") { distinctID.replace(by: value, counting: &duplicates) }
+        case 12: if equals(name, "$distinct_id") { dollarDistinctID.replace(by: value, counting: &duplicates) }
         case 14: if equals(name, "elements_chain") { elementsChain.replace(by: value, counting: &duplicates) }
         case 17: noteLong(name, value)
         case 20:
@@ -105,6 +111,8 @@ struct EventParts {
         first(&distinctID, inner.distinctID)
         first(&token, inner.token)
         first(&apiKey, inner.apiKey)
+        first(&dollarToken, inner.dollarToken)
+        first(&dollarDistinctID, inner.dollarDistinctID)
         first(&ip, inner.ip)
         correctedTimestamp = timestamp
         timestamp = inner.timestamp

@@ -93,7 +93,7 @@ enum RowEncoder {
                 let last = bench.fields[Int(event.properties.first &+ event.properties.count) &- 1].written.upperBound
                 out.put(member: first..<last, bench, &isFirst)
             }
-            out.put(members: event.addedProperties, bench, &isFirst)
+            out.put(runsOf: event.addedProperties, bench, &isFirst)
             out.put(0x7D)
             return
         }
@@ -109,7 +109,7 @@ enum RowEncoder {
             }
         }
         if let run { out.put(member: run, bench, &isFirst) }
-        out.put(members: event.addedProperties, bench, &isFirst)
+        out.put(runsOf: event.addedProperties, bench, &isFirst)
         out.put(0x7D)
     }
 
@@ -130,7 +130,7 @@ enum RowEncoder {
         if event.set.count == 0, event.setOnce.count == 0, valid.decoded.personObject.kind == .object {
             out.put(bench.written(valid.decoded.personObject))
         } else if event.personProperties.count == 0, hasText(event.setOnce, valid.decoded.setOnceObject),
-            hasText(event.set, valid.decoded.setObject), bench.areDisjoint(event.setOnce, event.set)
+            hasText(event.set, valid.decoded.setObject), areDisjoint(valid, bench)
         {
             enriched(valid, bench, &out)
         } else {
@@ -139,6 +139,18 @@ enum RowEncoder {
         out.put("\",\"person_created_at\":null,\"person_mode\":\"")
         out.put(valid.personMode.name)
         out.put(0x22)
+    }
+
+    /// Whether `$set` and `$set_once`, as enrichment wrote them, have no key in common; where that would take long to find out, false.
+    ///
+    /// What enrichment itself adds has other names in the one than in the other, so only the author's own keys are looked for.
+    private static func areDisjoint(_ valid: ValidEvent, _ bench: borrowing Workbench) -> Bool {
+        let (set, once) = (valid.decoded.event.set, valid.decoded.event.setOnce)
+        let ownSet = Section(first: set.first, count: valid.ownFields.set)
+        let ownOnce = Section(first: once.first, count: valid.ownFields.setOnce)
+        let comparisons = Int(ownSet.count) &* Int(once.count) &+ Int(ownOnce.count) &* Int(set.count)
+        guard comparisons <= Workbench.mostComparisons else { return false }
+        return !bench.contains(anyOf: ownSet, in: once) && !bench.contains(anyOf: ownOnce, in: set)
     }
 
     /// Whether a section's members stand side by side as enrichment wrote them.
@@ -218,6 +230,26 @@ extension ByteArena {
         put(bench.bytes.base + text.lowerBound, text.count)
     }
 
+    /// Appends the members of a section, those at once that stand side by side on the bench, as enrichment leaves them.
+    fileprivate mutating func put(runsOf section: Section, _ bench: borrowing Workbench, _ isFirst: inout Bool) {
+        var first = 0
+        var end = 0
+        for index in Int(section.first)..<Int(section.first &+ section.count) {
+            let field = bench.fields.base + index
+            guard field.pointee.value.flags.isDisjoint(with: [.removed, .superseded]) else { continue }
+            let written = field.pointee.written
+            let isNext =
+                end > first && written.lowerBound == end &+ 1
+                && bench.bytes.base.load(fromByteOffset: end, as: UInt8.self) == 0x2C
+            if !isNext {
+                if end > first { put(member: first..<end, bench, &isFirst) }
+                first = written.lowerBound
+            }
+            end = written.upperBound
+        }
+        if end > first { put(member: first..<end, bench, &isFirst) }
+    }
+
     @inline(__always)
     fileprivate mutating func put(
         members section: Section,
@@ -271,20 +303,13 @@ extension Workbench {
         return keys
     }
 
-    /// Whether two sections have no key in common, as far as their hashes tell: false may be wrong.
-    fileprivate borrowing func areDisjoint(_ one: Section, _ other: Section) -> Bool {
-        guard one.count > 0, other.count > 0 else { return true }
-        var seen = SIMD8<UInt64>()
-        for index in Int(one.first)..<Int(one.first &+ one.count) {
-            let hash = fields[index].keyHash
-            seen[Int(hash >> 6 & 7)] |= 1 << UInt64(hash & 63)
+    /// Whether a section has a field of the same key as one of another section.
+    fileprivate borrowing func contains(anyOf fields: Section, in section: Section) -> Bool {
+        for index in Int(fields.first)..<Int(fields.first &+ fields.count)
+        where contains(self.fields[index], in: section) {
+            return true
         }
-        for index in Int(other.first)..<Int(other.first &+ other.count) {
-            let hash = fields[index].keyHash
-            guard seen[Int(hash >> 6 & 7)] >> UInt64(hash & 63) & 1 == 1 else { continue }
-            if contains(fields[index], in: one) { return false }
-        }
-        return true
+        return false
     }
 
     /// Whether a section has a field of the same key that counts.
@@ -292,9 +317,11 @@ extension Workbench {
     /// Linear, the hashes first.
     fileprivate borrowing func contains(_ field: Field, in section: Section) -> Bool {
         for index in Int(section.first)..<Int(section.first &+ section.count) {
-            let other = fields[index]
+            let other = fields.base + index
             // A field that enrichment has taken away hides no other.
-            if other.keyHash == field.keyHash, !other.value.flags.contains(.superseded), hasSameKey(other, field) {
+            if other.pointee.keyHash == field.keyHash, !other.pointee.value.flags.contains(.superseded),
+                hasSameKey(other.pointee, field)
+            {
                 return true
             }
         }
@@ -306,7 +333,7 @@ extension Workbench {
             return decodedKey(one) == decodedKey(other)
         }
         return one.keyLength == other.keyLength
-            && memcmp(bytes.base + Int(one.keyOffset), bytes.base + Int(other.keyOffset), Int(one.keyLength)) == 0
+            && areEqual(bytes.base + Int(one.keyOffset), bytes.base + Int(other.keyOffset), Int(one.keyLength))
     }
 
     /// A key's text, for where one of two has escapes (`\\u0061` and `a` are the same key) or there are too many; allocates.

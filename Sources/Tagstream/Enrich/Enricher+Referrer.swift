@@ -1,11 +1,14 @@
 extension Enricher {
     /// Click ids that only advertisements carry.
-    private static let paidClicks: [PropertyKey] = [
+    private static let paidClicks: UInt64 = bits([
         .gclid, .gadSource, .gclsrc, .dclid, .gbraid, .wbraid, .msclkid, .twclid, .liFatID, .ttclid, .rdtCID, .irclid,
         .epik, .qclid, .sccid,
-    ]
+    ])
     /// Click ids of mailings.
-    private static let mailClicks: [PropertyKey] = [.mcCID, .kx]
+    private static let mailClicks: UInt64 = bits([.mcCID, .kx])
+
+    private static func bits(_ keys: [PropertyKey]) -> UInt64 { keys.reduce(0) { $0 | $1.bit } }
+
     private static let paidMedia = KeyTable([
         "cpc", "ppc", "cpm", "cpv", "cpa", "cpp", "retargeting", "display", "banner", "affiliate", "ad", "ads",
     ])
@@ -97,10 +100,10 @@ extension Enricher {
         _ rules: Enrichments,
         on bench: borrowing Workbench
     ) -> ReferrerKind {
-        for key in Self.paidClicks where isGiven(key, on: bench) { return .paid }
+        if isAnyGiven(Self.paidClicks, on: bench) { return .paid }
         let medium = medium(.utmMedium, on: bench)
         if medium == .paid { return .paid }
-        for key in Self.mailClicks where isGiven(key, on: bench) { return .email }
+        if isAnyGiven(Self.mailClicks, on: bench) { return .email }
         if medium == .email || self.medium(.utmSource, on: bench) == .email { return .email }
         if let site { return site.kind }
         if medium == .social { return .social }
@@ -109,10 +112,15 @@ extension Enricher {
         return isOwn(host, on: bench) ? .internal : .referral
     }
 
-    /// Whether a property is there and not an empty text.
-    private func isGiven(_ key: PropertyKey, on bench: borrowing Workbench) -> Bool {
-        let value = value(key, on: bench)
-        return value.isSet && (value.kind != .string || value.length > 0)
+    /// Whether one of some properties is there and not an empty text.
+    private func isAnyGiven(_ keys: UInt64, on bench: borrowing Workbench) -> Bool {
+        var found = keys & present
+        while found != 0 {
+            let value = value(found.trailingZeroBitCount, on: bench)
+            if value.isSet, value.kind != .string || value.length > 0 { return true }
+            found &= found &- 1
+        }
+        return false
     }
 
     /// What `utm_medium` or `utm_source` says of the way, where its word is known.

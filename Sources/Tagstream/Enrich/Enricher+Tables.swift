@@ -24,11 +24,25 @@ extension Enricher {
             return
         }
         for key in Self.agentKeys { remove(key.rawValue, of: &valid, on: bench) }
-        var hasFindings = false
-        for key in Self.agentFindings where value(key, on: bench).isSet { hasFindings = true }
         let members = agents.find(text, by: known)
-        let keeps = hasFindings && !rules.settings.overridesUserAgent
-        add(members, to: &valid, rules, on: &bench, only: keeps ? .isBot : nil)
+        if !rules.settings.overridesUserAgent, knowsItsBrowser(on: bench) {
+            add(onlyBot: members, to: &valid, on: &bench)
+        } else {
+            add(members, to: &valid, rules, on: &bench)
+        }
+    }
+
+    private func knowsItsBrowser(on bench: borrowing Workbench) -> Bool {
+        for key in Self.agentFindings where present & key.bit != 0 && value(key, on: bench).isSet { return true }
+        return false
+    }
+
+    /// Adds `$is_bot`, the last of a user agent's members, which has been taken away before.
+    private mutating func add(onlyBot members: Members, to valid: inout ValidEvent, on bench: inout Workbench) {
+        guard let field = members.fields.last else { return }
+        note(PropertyKey.isBot.rawValue, at: bench.fields.count)
+        bench.bytes.reserve(members.text.count)
+        copy(field, of: members, on: &bench)
     }
 
     // MARK: GeoIP
@@ -41,7 +55,9 @@ extension Enricher {
         on bench: inout Workbench,
         _ outages: inout EnrichmentOutages
     ) {
-        for number in rules.located { remove(Int(number), of: &valid, on: bench) }
+        if hasAny(Enrichments.geoBase..<Enrichments.geoInitialBase) {
+            for number in rules.located { remove(Int(number), of: &valid, on: bench) }
+        }
         guard !Self.isTruthy(value(.geoipDisable, on: bench), on: bench),
             let address = read(value(.ip, on: bench), on: bench), !address.isEmpty
         else { return }
@@ -146,14 +162,12 @@ extension Enricher {
         _ members: Members,
         to valid: inout ValidEvent,
         _ rules: Enrichments,
-        on bench: inout Workbench,
-        only wanted: PropertyKey? = nil
+        on bench: inout Workbench
     ) {
         bench.bytes.reserve(members.text.count)
         for field in members.fields {
             let key = members.key(of: field)
             let number = field.value.flags.contains(.keyEscaped) ? -1 : rules.table.number(of: key, field.keyHash)
-            if let wanted, wanted.rawValue != number { continue }
             if number >= 0 {
                 remove(number, of: &valid, on: bench)
                 note(number, at: bench.fields.count)
@@ -170,7 +184,8 @@ extension Enricher {
     private func copy(_ field: Field, of members: Members, on bench: inout Workbench) {
         let written = field.written
         let base = bench.bytes.count &- written.lowerBound
-        bench.bytes.append(UnsafeRawBufferPointer(rebasing: members.text[written]))
+        guard let text = members.text.baseAddress else { return }
+        bench.bytes.put(text + written.lowerBound, written.count)
         bench.fields.append(field.moved(by: base))
     }
 

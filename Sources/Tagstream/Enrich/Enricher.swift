@@ -18,6 +18,8 @@ struct Enricher: ~Copyable {
     /// By number of a name: where the property is on the tape, or -1.
     private var slots: UnsafeMutablePointer<Int32>
     private var capacity = 256
+    /// A bit for each ``PropertyKey`` that the event has: what asks for several of them asks once.
+    private(set) var present: UInt64 = 0
     /// Decoded texts and what becomes of them: short-lived, emptied by whoever uses them.
     var text = ByteArena(capacity: 1 << 12)
     var made = ByteArena(capacity: 1 << 12)
@@ -75,6 +77,7 @@ struct Enricher: ~Copyable {
             slots = .allocate(capacity: capacity)
         }
         memset(slots, 0xFF, count &* MemoryLayout<Int32>.stride)
+        present = 0
         walk(valid.decoded.event.properties, rules.table, on: bench)
         bench.moveLast(&valid.decoded.event.addedProperties)
         walk(valid.decoded.event.addedProperties, rules.table, on: bench)
@@ -95,19 +98,36 @@ struct Enricher: ~Copyable {
     }
 
     mutating func walk(_ section: Section, _ table: KeyTable, on bench: borrowing Workbench) {
-        let fields = bench.fields.base
-        for index in Int(section.first)..<Int(section.first &+ section.count) {
-            let hash = fields[index].keyHash
-            guard table.mayHave(hash), !fields[index].value.flags.contains(.superseded) else { continue }
-            let number = number(of: fields[index], table, on: bench)
-            if number >= 0 { slots[number] = Int32(truncatingIfNeeded: index) }
+        let filter = table.filter
+        var first = Int(section.first)
+        let end = first &+ Int(section.count)
+        while first < end {
+            // First the filter for 64 fields, without a branch that an event could make the processor guess wrongly.
+            let fields = bench.fields.base + first
+            let count = min(64, end &- first)
+            var hits: UInt64 = 0
+            for place in 0..<count { hits |= KeyTable.bit(of: fields[place].keyHash, filter) &<< UInt64(place) }
+            while hits != 0 {
+                let place = hits.trailingZeroBitCount
+                hits &= hits &- 1
+                if fields[place].value.flags.contains(.superseded) { continue }
+                let number = number(of: fields[place], table, on: bench)
+                if number >= 0 { note(number, at: first &+ place) }
+            }
+            first &+= count
         }
     }
 
     /// The number of a field's key, or -1.
+    @inline(__always)
     mutating func number(of field: Field, _ table: KeyTable, on bench: borrowing Workbench) -> Int {
         let written = bench.bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
         guard field.value.flags.contains(.keyEscaped) else { return table.number(of: written, field.keyHash) }
+        return number(ofEscaped: written, field, table)
+    }
+
+    @inline(never)
+    private mutating func number(ofEscaped written: UnsafeRawBufferPointer, _ field: Field, _ table: KeyTable) -> Int {
         spare.removeAll()
         spare.append(decoding: written, marker: field.value.flags.contains(.plain) ? 1 : 2)
         return table.number(of: spare.bytes(0, spare.count), field.keyHash)
@@ -130,12 +150,21 @@ struct Enricher: ~Copyable {
         return index < 0 ? .missing : bench.fields[Int(index)].value
     }
 
+    /// Whether the event has any of some properties whose numbers follow one another.
+    func hasAny(_ numbers: Range<Int>) -> Bool {
+        var places: Int32 = -1
+        for number in numbers { places &= slots[number] }
+        return places != -1
+    }
+
     /// Takes a property away.
+    @inline(__always)
     mutating func remove(_ number: Int, of valid: inout ValidEvent, on bench: borrowing Workbench) {
         let index = Int(slots[number])
         guard index >= 0 else { return }
         bench.fields[index].value.flags.formUnion([.removed, .superseded])
         slots[number] = -1
+        present &= ~(1 << UInt64(number))
         if index < Int(valid.decoded.event.addedProperties.first) { valid.decoded.hasRemovedProperties = true }
     }
 
@@ -155,7 +184,11 @@ struct Enricher: ~Copyable {
 
     /// Notes where a property lies from now on.
     @inline(__always)
-    mutating func note(_ number: Int, at index: Int) { slots[number] = Int32(truncatingIfNeeded: index) }
+    mutating func note(_ number: Int, at index: Int) {
+        slots[number] = Int32(truncatingIfNeeded: index)
+        // A larger number has no bit: shifting by 64 and more gives zero.
+        present |= 1 << UInt64(number)
+    }
 
     // MARK: Adding
 
@@ -172,7 +205,7 @@ struct Enricher: ~Copyable {
         remove(number, of: &valid, on: bench)
         let entry = rules.table.entry(number)
         bench.bytes.reserve(Int(entry.length) &+ 8 &* content.count &+ 8)
-        slots[number] = Int32(truncatingIfNeeded: bench.fields.count)
+        note(number, at: bench.fields.count)
         let field = Self.field(entry, rules.table, text: content, on: &bench)
         bench.fields.append(field)
     }
@@ -199,7 +232,7 @@ struct Enricher: ~Copyable {
             kind: kind,
             flags: entry.isEscaped ? .keyEscaped : []
         )
-        slots[number] = Int32(truncatingIfNeeded: bench.fields.count)
+        note(number, at: bench.fields.count)
         bench.fields.append(Self.field(entry, key, value))
     }
 

@@ -87,10 +87,32 @@ public final class Enrichments: Sendable {
         joins = settings.lookups.map { Int32(number(of: $0.property)) }
         let locations = Self.geoBase..<Self.fixedCount
         locationHasDuties = (dropped + hashed + urls + joins).contains { locations.contains(Int($0)) }
-        table = KeyTable(names)
+        table = KeyTable(names, wanted: Self.wanted(by: settings).union(duties.keys).union(joins.map(Int.init)))
         self.duties = (0..<names.count).map { duties[$0] ?? [] }
         cleaner = PathCleaner(settings.cleaning)
         redactor = URLRedactor(settings)
+    }
+
+    /// The names that the enrichments that are on ask for: what no enrichment reads or writes is not looked for in an event.
+    private static func wanted(by settings: EnrichmentSettings) -> Set<Int> {
+        let active = settings.active
+        var wanted: Set = [PropertyKey.set.rawValue, PropertyKey.setOnce.rawValue]
+        func want(_ keys: PropertyKey...) { wanted.formUnion(keys.map(\.rawValue)) }
+        if active.contains(.userAgent) {
+            want(.userAgentPlain, .userAgentDashed, .userAgentUnderscored, .rawUserAgent)
+            want(.browser, .browserVersion, .os, .osVersion, .device, .deviceBrand, .deviceModel, .deviceType)
+            want(.browserType, .isBot)
+        }
+        if active.contains(.geoIP) { want(.ip, .geoipDisable) }
+        if active.contains(.privacy) { want(.ip) }
+        if active.contains(.campaign) { want(.currentURL) }
+        if active.contains(.referrer) { want(.currentURL, .referrer, .referringDomain, .referrerType, .referrerName) }
+        if active.contains(.campaign) || active.contains(.referrer) { wanted.formUnion(PropertyKey.campaign) }
+        if active.contains(.promotion) {
+            wanted.formUnion(0..<PropertyKey.promotedCount)
+            wanted.formUnion(initialBase..<(initialBase + PropertyKey.promotedCount))
+        }
+        return wanted
     }
 
     /// Whether a name has a duty in the objects beside the properties, too: `$set`, `$set_once`, the person's properties.

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Names by number: what an event's fields are looked up in, once for each field.
 ///
 /// Most keys of most events are none of these names, and a filter of 4,096 bits says so without touching the key. The others are
@@ -30,7 +22,8 @@ final class KeyTable: @unchecked Sendable {
 
     /// How many names there are.
     let count: Int
-    private let filter: UnsafeMutablePointer<UInt64>
+    /// One bit for each value of a hash's lowest twelve bits that a name takes; whoever asks for many hashes keeps it at hand.
+    let filter: UnsafeMutablePointer<UInt64>
     private let slots: UnsafeMutablePointer<Int16>
     private let mask: Int
     private let entries: UnsafeMutablePointer<Entry>
@@ -39,7 +32,9 @@ final class KeyTable: @unchecked Sendable {
     /// Makes a table of names that differ from one another.
     ///
     /// The numbers are the places in the list.
-    init(_ names: [String]) {
+    ///
+    /// - Parameter wanted: which of them are looked for; the others have an entry and are never found. Nil for all.
+    init(_ names: [String], wanted: Set<Int>? = nil) {
         count = names.count
         filter = .allocate(capacity: 64)
         filter.initialize(repeating: 0, count: 64)
@@ -70,6 +65,7 @@ final class KeyTable: @unchecked Sendable {
                     plainLength: Int32(plain.count)
                 )
             )
+            guard wanted?.contains(number) ?? true else { continue }
             filter[Int(hash >> 6 & 63)] |= 1 << UInt64(hash & 63)
             var slot = Int(hash) & mask
             while slots[slot] >= 0 { slot = (slot + 1) & mask }
@@ -90,7 +86,13 @@ final class KeyTable: @unchecked Sendable {
 
     /// Whether a hash may be one of a name's.
     @inline(__always)
-    func mayHave(_ hash: UInt32) -> Bool { filter[Int(hash >> 6 & 63)] >> UInt64(hash & 63) & 1 == 1 }
+    func mayHave(_ hash: UInt32) -> Bool { Self.bit(of: hash, filter) == 1 }
+
+    /// 1 where a hash may be one of the names of a filter, else 0.
+    @inline(__always)
+    static func bit(of hash: UInt32, _ filter: UnsafeMutablePointer<UInt64>) -> UInt64 {
+        filter[Int(hash >> 6 & 63)] &>> UInt64(hash & 63) & 1
+    }
 
     /// The number of a name, or -1.
     @inline(__always)
@@ -99,15 +101,17 @@ final class KeyTable: @unchecked Sendable {
         while slots[slot] >= 0 {
             let number = Int(slots[slot])
             let entry = entries + number
-            if entry.pointee.hash == hash, Int(entry.pointee.plainLength) == name.count,
-                memcmp(bytes + Int(entry.pointee.plainOffset), name.baseAddress ?? UnsafeRawPointer(bytes), name.count)
-                    == 0
-            {
+            if entry.pointee.hash == hash, areEqual(plain(entry.pointee), name) {
                 return number
             }
             slot = (slot &+ 1) & mask
         }
         return -1
+    }
+
+    @inline(__always)
+    private func plain(_ entry: Entry) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: bytes + Int(entry.plainOffset), count: Int(entry.plainLength))
     }
 
     /// The number of a name that lies where eight bytes behind it may be read; -1 where it is none of the table's.
@@ -122,7 +126,7 @@ final class KeyTable: @unchecked Sendable {
     @inline(__always)
     func entry(_ number: Int) -> Entry { entries[number] }
 
-    /// The text `\"NAME\":` of a number; sixteen bytes behind it may be read.
+    /// The text `\"NAME\":` of a number; ``ByteArena/padding`` bytes behind it may be read.
     @inline(__always)
     func text(_ entry: Entry) -> UnsafeRawPointer { UnsafeRawPointer(bytes + Int(entry.offset)) }
 }

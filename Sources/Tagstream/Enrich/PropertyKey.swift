@@ -12,6 +12,10 @@ enum PropertyKey: Int, CaseIterable {
     case set, setOnce, ip, geoipDisable, userAgentPlain, userAgentDashed, userAgentUnderscored
     case device, deviceBrand, deviceModel, browserType, isBot, referrerType, referrerName
 
+    /// The key's bit among ``Enricher/present``, which has one for each case.
+    @inline(__always)
+    var bit: UInt64 { 1 << UInt64(rawValue) }
+
     /// The keys that promotion copies.
     static let promotedCount = 44
     /// The keys of a campaign: those that the query of a URL may bring.

@@ -22,10 +22,11 @@ public struct OutcomeCounts: Sendable, Equatable {
     public private(set) var deadLettersByReason: [Int] = []
     /// Ignored records by reason, in the order of ``IgnoredReason/allCases``; empty while there are none.
     public private(set) var ignoredByReason: [Int] = []
-    /// Warnings that events gave cause for, by type, in the order of ``WarningType/allCases``; empty while there are none.
+    /// Warnings that events gave cause for, by type, in the order of ``WarningType/allCases``.
     ///
-    /// Also those that are not written because the same was written not long before.
-    public private(set) var warningsByType: [Int] = []
+    /// Also those that are not written because the same was written not long before. Unlike dead letters and ignored records they come
+    /// with events that are tagged, so they are counted in place: counting allocates nothing.
+    public private(set) var warningsByType = SIMD16<Int>()
     /// Records written to `ingestion_warnings`.
     public var warnings = 0
 
@@ -51,10 +52,8 @@ public struct OutcomeCounts: Sendable, Equatable {
         ignoredByReason[IgnoredReason.allCases.firstIndex(of: reason)!] += 1
     }
 
-    mutating func add(_ type: WarningType) {
-        if warningsByType.isEmpty { warningsByType = Array(repeating: 0, count: WarningType.allCases.count) }
-        for (place, other) in WarningType.allCases.enumerated() where other == type { warningsByType[place] += 1 }
-    }
+    /// Counts a warning by its type's place in ``WarningType/allCases``.
+    mutating func add(warningAt place: Int) { warningsByType[place] += 1 }
 
     /// Adds the counts of another batch.
     public mutating func add(_ other: OutcomeCounts) {
@@ -68,7 +67,7 @@ public struct OutcomeCounts: Sendable, Equatable {
         outages.add(other.outages)
         deadLettersByReason = Self.sum(deadLettersByReason, other.deadLettersByReason)
         ignoredByReason = Self.sum(ignoredByReason, other.ignoredByReason)
-        warningsByType = Self.sum(warningsByType, other.warningsByType)
+        warningsByType &+= other.warningsByType
         warnings += other.warnings
     }
 
@@ -89,6 +88,6 @@ public struct OutcomeCounts: Sendable, Equatable {
 
     /// Warnings that events gave cause for, by the name of their type; types without any are left out.
     public var warningTypes: [(type: String, count: Int)] {
-        zip(WarningType.allCases, warningsByType).filter { $1 > 0 }.map { ($0.rawValue, $1) }
+        WarningType.allCases.enumerated().map { ($1.rawValue, warningsByType[$0]) }.filter { $0.count > 0 }
     }
 }

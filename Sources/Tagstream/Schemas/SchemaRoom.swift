@@ -34,7 +34,7 @@ struct SchemaRoom: ~Copyable {
         text.removeAll()
         guard let schema = plan.find(bench.text(of: event.decoded.event.name, into: &text)) else { return }
         if schema.pointee.mode == .annotate { removeForged(&event.decoded, on: bench) }
-        evaluator.take(properties: event.decoded.event, on: bench)
+        evaluator.take(properties: event.decoded.event)
         let wanted = schema.pointee.mode == .annotate ? SchemaEvaluator.mostViolations : 0
         if evaluator.evaluate(schema.pointee.tables, wanted: wanted, on: bench) { return }
         guard schema.pointee.mode == .annotate else {
@@ -50,8 +50,9 @@ struct SchemaRoom: ~Copyable {
     }
 
     private mutating func removeForged(in section: Section, _ hasRemoved: inout Bool, on bench: borrowing Workbench) {
-        for index in Int(section.first)..<Int(section.first &+ section.count)
-        where bench.fields[index].keyHash == propertyHash {
+        let hash = propertyHash
+        let fields = bench.fields.base
+        for index in Int(section.first)..<Int(section.first &+ section.count) where fields[index].keyHash == hash {
             text.removeAll()
             bench.append(keyOf: bench.fields[index], to: &text)
             guard equals(text.bytes(0, text.count), Self.property) else { continue }

@@ -38,7 +38,7 @@ public struct SchemaTrial: ~Copyable {
             let decoded = try event.withUnsafeBufferPointer { bytes throws(Rejection) -> DecodedEvent in
                 try decoder.decode(UnsafeRawBufferPointer(bytes), on: &bench)
             }
-            evaluator.take(properties: decoded.event, on: bench)
+            evaluator.take(properties: decoded.event)
         } catch {
             throw EventUnreadable(reason: error.reason, detail: error.detail)
         }

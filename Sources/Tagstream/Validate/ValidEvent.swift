@@ -38,6 +38,8 @@ struct ValidEvent {
     var uuid = Value.missing
     var personMode = PersonMode.full
     var kind = EventKind.other
+    /// How many of the first fields of `$set` and `$set_once` are the author's own, where enrichment wrote the objects anew.
+    var ownFields: (set: Int32, setOnce: Int32) = (0, 0)
     /// Whether the event does not fit its schema and says so in `$validation_errors`.
     var isAnnotated = false
     /// Milliseconds since 1970: what "now" was for this event, and when its record was written to Kafka.

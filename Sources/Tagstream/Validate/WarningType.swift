@@ -36,6 +36,8 @@ public enum WarningType: String, Sendable, CaseIterable {
 
 /// Some warnings of one event: one bit for each.
 struct WarningSet: Equatable {
+    /// All types by the place of their bit; ``OutcomeCounts`` has a number for each of as many places.
+    static let types = WarningType.allCases
     private(set) var bits: UInt16 = 0
 
     @inline(__always)
@@ -44,12 +46,15 @@ struct WarningSet: Equatable {
     /// Adds a warning; rare, so it may look for its bit.
     @inline(never)
     mutating func insert(_ type: WarningType) {
-        for (place, other) in WarningType.allCases.enumerated() where other == type { bits |= 1 << UInt16(place) }
+        for place in Self.types.indices where Self.types[place] == type { bits |= 1 << UInt16(place) }
     }
 
-    /// The warnings in the order of ``WarningType/allCases``.
-    var types: [WarningType] {
-        WarningType.allCases.enumerated().filter { bits >> UInt16($0.offset) & 1 == 1 }.map(\.element)
+    /// Takes the first warning out, in the order of ``WarningType/allCases``; returns its place among ``types``, nil where there is none.
+    mutating func popFirst() -> Int? {
+        guard bits != 0 else { return nil }
+        let place = bits.trailingZeroBitCount
+        bits &= bits &- 1
+        return place
     }
 }
 

@@ -140,6 +140,41 @@ import Testing
         #expect(cache.entryCount <= 32)
         #expect(cache.byteCount <= 2 * (64 << 10))
     }
+
+    @Test(arguments: [8, 16, 64, 256])
+    func `finds the same whatever it has kept and forgotten`(places: Int) throws {
+        var database = TestDatabase()
+        for third in 0..<100 {
+            database.add(
+                "81.2.\(third).0/24",
+                TestDatabase.city("City \(third)", country: "Germany", code: "DE", latitude: 1, longitude: 2)
+            )
+        }
+        let tables = try #require(GeoIPTables(city: try open(database)))
+        var cache = GeoIPCache(addresses: 32, places: places, bytes: places << 12)
+        // A few places come again and again, so that addresses find them while others make their neighbours give way.
+        var state: UInt32 = 20_261_127
+        func next(_ bound: Int) -> Int {
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return Int(state >> 8) % bound
+        }
+        for _ in 0..<3000 {
+            let third = next(2) == 0 ? next(100) : next(5)
+            "81.2.\(third).\(next(3))".withBytes { text in
+                guard let found = cache.find(text, in: tables) else {
+                    Issue.record("City \(third) was not found")
+                    return
+                }
+                let name = JSONTree.string("City \(third)")
+                #expect(found.properties.objectOnWorkbench()?["$geoip_city_name"] == name)
+                let set = found.set.objectOnWorkbench()
+                #expect(set?["$geoip_city_name"] == name && set?["$geoip_subdivision_3_name"] == .null)
+                let once = found.setOnce.objectOnWorkbench()
+                #expect(once?["$initial_geoip_city_name"] == name && once?.count == set?.count)
+                #expect(found.properties.fields.count + 2 == found.set.fields.count)
+            }
+        }
+    }
 }
 
 extension JSONTree {

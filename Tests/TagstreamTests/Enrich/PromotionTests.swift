@@ -41,6 +41,27 @@ import Testing
         (#"{"$set":{"a":1,"a":2},"$os":"x"}"#, #"{"a":2,"$os":"x"}"#, #"{"$initial_os":"x"}"#),
     ]
 
+    /// `$set` and `$set_once` beside `$browser` and `$screen_width`, and how often the person has each of some names.
+    static let sharedNames: [(String, String, [String: Int])] = [
+        (#"{"x":1}"#, #"{"y":1}"#, ["x": 1, "y": 1, "$browser": 1, "$initial_browser": 1, "$initial_screen_width": 1]),
+        (#"{"x":1}"#, #"{"x":2}"#, ["x": 1, "$browser": 1, "$initial_browser": 1]),
+        (#"{"$initial_browser":"own"}"#, "{}", ["$browser": 1, "$initial_browser": 1]),
+        ("{}", #"{"$browser":"own"}"#, ["$browser": 1, "$initial_browser": 1]),
+        (#"{"$initial_screen_width":1}"#, #"{"$browser":"own"}"#, ["$browser": 1, "$initial_screen_width": 1]),
+        (#"{"$init\u0069al_browser":"own"}"#, "{}", ["$browser": 1, "$initial_browser": 0]),
+    ]
+
+    @Test(arguments: sharedNames)
+    func `gives the person each name once`(set: String, once: String, expected: [String: Int]) {
+        let properties = #"{"$browser":"B","$screen_width":9,"$set":\#(set),"$set_once":\#(once)}"#
+        for outcome in enrichedBoth(Self.on, properties: properties) {
+            let text = outcome.row["person_properties"] as? String ?? ""
+            for (name, count) in expected {
+                #expect(text.components(separatedBy: #""\#(name)":"#).count - 1 == count, "\(name) in \(text)")
+            }
+        }
+    }
+
     @Test(arguments: rows)
     func `copies to the person what it does not have`(properties: String, set: String, once: String) {
         for outcome in enrichedBoth(Self.on, properties: properties) {

@@ -15,12 +15,34 @@ import Testing
         let cycles = [
             ##"{"$ref":"#"}"##, ##"{"properties":{"a":{"items":{"$ref":"#"}}}}"##,
             ##"{"$defs":{"a":{"$ref":"#/$defs/a"}},"$ref":"#/$defs/a"}"##,
-            ##"{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"properties":{"x":{"$ref":"#/$defs/c"}}},"c":{"not":{"$ref":"#/$defs/a"}}}}"##,
-            ##"{"$defs":{"a":{"additionalProperties":{"$ref":"#/$defs/%61"}}}}"##,
+            ##"{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"properties":{"x":{"$ref":"#/$defs/c"}}},"c":{"not":{"$ref":"#/$defs/a"}}},"$ref":"#/$defs/a"}"##,
+            ##"{"$defs":{"a":{"additionalProperties":{"$ref":"#/$defs/%61"}}},"items":{"$ref":"#/$defs/a"}}"##,
         ]
         for cycle in cycles { #expect(try refusals(cycle).map(\.reason) == [.refCycle], "\(cycle)") }
         #expect(try refusals(cycles[3])[0].description.hasSuffix("and this is one: a → b → c → a"))
         #expect(try refusals(cycles[3])[0].pointer == "/$defs/c/not/$ref")
+    }
+
+    @Test func `not where only what nothing refers to comes back to itself`() throws {
+        let tree =
+            ##""tree":{"properties":{"left":{"$ref":"#/$defs/tree"},"right":{"$ref":"#/$defs/leaf"}}}"##
+        let leaf = ##""leaf":{"anyOf":[{"type":"number"},{"$ref":"#/$defs/tree"}]}"##
+        #expect(try refusals(##"{"$defs":{\##(tree),\##(leaf)},"properties":{"a":{"type":"string"}}}"##).isEmpty)
+        #expect(try refusals(##"{"$defs":{\##(leaf),\##(tree)}}"##).isEmpty)
+        // It is refused on the day when something does, by whatever way, and its other mistakes are refused before.
+        #expect(
+            try places(##"{"$defs":{\##(tree),\##(leaf)},"properties":{"a":{"$ref":"#/$defs/leaf"}}}"##)
+                == ["ref_cycle /$defs/tree/properties/left/$ref", "ref_cycle /$defs/tree/properties/right/$ref"]
+        )
+        #expect(
+            try places(##"{"$defs":{\##(tree),"leaf":{"minimum":"0","not":{"$ref":"#/$defs/tree"}}}}"##)
+                == ["shape /$defs/leaf/minimum"]
+        )
+        #expect(try refusals(##"{"$defs":{"a":{"items":{"$ref":"#"}}},"required":["a"]}"##).isEmpty)
+        #expect(
+            try places(##"{"$defs":{"a":{"items":{"$ref":"#"}}},"items":{"$ref":"#/$defs/a"}}"##)
+                == ["ref_cycle /$defs/a/items/$ref"]
+        )
     }
 
     @Test func schema_ref_http() throws {

@@ -40,7 +40,9 @@ enum GeoIPRendering {
         Property(name: "as_organization", path: ["autonomous_system_organization"]),
     ]
 
-    /// Renders the members of an address.
+    /// Renders the members of an address: for the properties what is known, for the person the same and null for the rest.
+    ///
+    /// The nulls stand behind the others, so that one text serves the properties and `$set`.
     ///
     /// - Parameters:
     ///   - place: the database that has the place and its record's offset and one.
@@ -59,11 +61,15 @@ enum GeoIPRendering {
         if tables.asn != nil {
             for property in network { known.append((property, find(property, in: asn))) }
         }
-        return (
-            render(known, \.key, withNulls: false, into: &store),
-            render(known, \.key, withNulls: true, into: &store),
-            render(known, \.initialKey, withNulls: true, into: &store)
-        )
+        store.open()
+        putFound(known, \.key, into: &store)
+        let properties = store.close()
+        putNulls(known, \.key, into: &store)
+        let set = store.close()
+        store.open()
+        putFound(known, \.initialKey, into: &store)
+        putNulls(known, \.initialKey, into: &store)
+        return (properties, set, store.close())
     }
 
     private static func find(_ property: Property, in record: (GeoIPDatabase, UInt32)?) -> GeoIPDatabase.Found? {
@@ -76,23 +82,28 @@ enum GeoIPRendering {
         return found
     }
 
-    private static func render(
+    private static func putFound(
         _ known: [(Property, GeoIPDatabase.Found?)],
         _ name: KeyPath<Property, [UInt8]>,
-        withNulls: Bool,
         into store: inout MemberStore
-    ) -> MemberRange {
-        store.open()
+    ) {
         for (property, found) in known {
             let key = property[keyPath: name]
             switch found {
             case .text(let text): store.put(key, string: text)
             case .integer(let number): store.put(key, json: Array(String(number).utf8), kind: .number)
             case .double(let number): store.put(key, json: NumberRendering.json(number), kind: .number)
-            case nil: if withNulls { store.putNull(key) }
+            case nil: break
             }
         }
-        return store.close()
+    }
+
+    private static func putNulls(
+        _ known: [(Property, GeoIPDatabase.Found?)],
+        _ name: KeyPath<Property, [UInt8]>,
+        into store: inout MemberStore
+    ) {
+        for (property, found) in known where found == nil { store.putNull(property[keyPath: name]) }
     }
 }
 

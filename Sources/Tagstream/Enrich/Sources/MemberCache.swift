@@ -104,6 +104,7 @@ struct MemberCache: ~Copyable {
     mutating func removeAll() {
         young.removeAll()
         old.removeAll()
+        stamp &+= 1
     }
 
     /// How many entries there are.
@@ -131,10 +132,12 @@ struct MemberCache: ~Copyable {
     private mutating func promote(_ key: UnsafeRawBufferPointer, _ hash: UInt64, _ index: Int) -> Place {
         guard !isYoungFull else { return Place(index: index, isOld: true) }
         let ranges = old.entries[index].ranges
-        let copied = (
-            young.store.copy(old.store.members(ranges.0)), young.store.copy(old.store.members(ranges.1)),
-            young.store.copy(old.store.members(ranges.2))
-        )
+        let second = young.store.copy(old.store.members(ranges.1))
+        // Where the first run is the beginning of the second, it is that of the copy, too.
+        let first =
+            ranges.0.isBeginning(of: ranges.1)
+            ? ranges.0.moved(to: second) : young.store.copy(old.store.members(ranges.0))
+        let copied = (first, second, young.store.copy(old.store.members(ranges.2)))
         return Place(index: young.insert(key, hash, copied), isOld: false)
     }
 
@@ -149,10 +152,22 @@ struct MemberCache: ~Copyable {
         if isYoungFull {
             swap(&young, &old)
             young.removeAll()
+            stamp &+= 1
         }
         let ranges = render(&young.store)
         return Place(index: young.insert(key, hash, ranges), isOld: false)
     }
+
+    /// Changes whenever the young generation becomes the old one, or is emptied: until then the ranges that ``youngRanges(_:)``
+    /// named are where they were.
+    private(set) var stamp: UInt64 = 1
+
+    /// Where an entry's members are while ``stamp`` stays; nil for an entry that will move.
+    func youngRanges(_ place: Place) -> Ranges? { place.isOld ? nil : young.entries[place.index].ranges }
+
+    /// The members of a range that ``youngRanges(_:)`` named under the present ``stamp``.
+    @inline(__always)
+    func members(young range: MemberRange) -> Members { young.store.members(range) }
 
     /// The first run of an entry's members; valid until the next insertion or search.
     @inline(__always)

@@ -60,7 +60,9 @@ extension Workbench {
         let first = fields.count
         let base = bytes.count
         bytes.append(members.text)
-        for field in members.fields { fields.append(field.moved(by: base)) }
+        guard let start = members.fields.baseAddress else { return .empty }
+        fields.append(start, members.fields.count)
+        for place in first..<fields.count { fields.base[place] = fields.base[place].moved(by: base) }
         return Section(first: Int32(truncatingIfNeeded: first), count: Int32(truncatingIfNeeded: members.fields.count))
     }
 }
@@ -71,11 +73,22 @@ struct MemberRange {
     var length: UInt32 = 0
     var firstField: UInt32 = 0
     var fieldCount: UInt32 = 0
+
+    /// Whether another range has these members, and perhaps others behind them.
+    func isBeginning(of other: MemberRange) -> Bool {
+        offset == other.offset && firstField == other.firstField && length <= other.length
+            && fieldCount <= other.fieldCount
+    }
+
+    /// As many members where a range begins.
+    func moved(to other: MemberRange) -> MemberRange {
+        MemberRange(offset: other.offset, length: length, firstField: other.firstField, fieldCount: fieldCount)
+    }
 }
 
 /// Rendered members, run after run: the text of each and its fields.
 ///
-/// Writing is `open`, any number of `put`, `close`. Offsets are of 32 bits, so whoever fills a store keeps it below 4 GiB.
+/// Writing is `open`, any number of `put`, `close`; after more `put`, another `close` gives the same members and those behind them. Offsets are of 32 bits, so whoever fills a store keeps it below 4 GiB.
 struct MemberStore: ~Copyable {
     private(set) var text: ByteArena
     private(set) var fields: FieldTape

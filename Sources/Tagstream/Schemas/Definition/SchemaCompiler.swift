@@ -35,6 +35,8 @@ struct SchemaCompiler {
     private var definitions: [[UInt8]: Definition] = [:]
     /// The names of the definitions that are being compiled, the outermost first.
     private var chain: [String] = []
+    /// Whether what is compiled is a definition that no event comes to.
+    private var isUnreached = false
     /// What the patterns so far cost: compiling stops where the schema is refused anyway.
     private var patternCost = 0
 
@@ -48,7 +50,9 @@ struct SchemaCompiler {
         readDefinitions(of: tree)
         let root = node(tree, at: "", depth: 0)
         var cost = root?.cost ?? 0
-        // What nothing refers to is checked too: it would be refused on the day when something does.
+        // What nothing refers to is checked too: it would be refused on the day when something does. Only that it comes back to
+        // itself is nobody's trouble before that day, and documents that are shared bring such definitions along.
+        isUnreached = true
         for (name, definition) in definitions.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             guard case .open = definition else { continue }
             let text = String(decoding: name, as: UTF8.self)
@@ -155,6 +159,7 @@ struct SchemaCompiler {
         }
         let fragment = text.dropFirst()
         if fragment.isEmpty {
+            if isUnreached { return -1 }
             refuse(pointer, .refCycle, tree, "no way back: the schema would contain itself")
             return -1
         }
@@ -186,6 +191,7 @@ struct SchemaCompiler {
             }
             return add(node, to: &reading)
         case .inProgress:
+            if isUnreached { return -1 }
             let way = (chain.drop { !$0.hasBytes(of: name) } + [name]).joined(separator: " → ")
             refuse(pointer, .refCycle, tree, "no way back, and this is one: \(Printable.shortened(way, to: 200))")
             return -1

@@ -31,45 +31,107 @@ extension SchemaEvaluator {
         guard take(steps: Int(value.length) >> 3) else { return false }
         let mark = tape.count
         defer { tape.truncate(to: mark) }
-        let section = members(of: value, on: bench)
-        guard take(steps: Int(section.count) >> 1) else { return false }
-        let filter = tables.pointee.filters.base + Int(rule.pointee.filter)
-        let takesOthers = rule.pointee.patterns.count == 0 && rule.pointee.additional < 0
-        var isValid = true
-        var count: Int32 = 0
-        var requiredCount: Int32 = 0
-        for place in Int(section.first)..<Int(section.first &+ section.count) {
-            let field = tape[place]
-            if field.doesNotCount { continue }
-            count &+= 1
-            var isKnown = false
-            if filter[Int(field.keyHash >> 6 & 7)] >> UInt64(field.keyHash & 63) & 1 == 1,
-                let key = find(field, rule, tables, on: bench)
-            {
-                if key.isRequired { requiredCount &+= 1 }
-                isKnown = key.isProperty
-                if key.node >= 0 {
-                    isValid = check(key.node, at: field, tables, on: bench) && isValid
-                    if !isValid, isDone { return false }
-                }
+        var tally = Tally()
+        var isValid: Bool
+        if value.isProperties {
+            isValid = checkMembers(properties, areProperties: true, rule, &tally, tables, on: bench)
+            if isValid || !isDone {
+                isValid =
+                    checkMembers(addedProperties, areProperties: true, rule, &tally, tables, on: bench) && isValid
             }
-            if takesOthers { continue }
-            isValid = checkOthers(field, isKnown: isKnown, rule, tables, on: bench) && isValid
-            if !isValid, isDone { return false }
+        } else {
+            tally.members = members(of: value, on: bench)
+            isValid = checkMembers(tally.members, areProperties: false, rule, &tally, tables, on: bench)
         }
-        if requiredCount < rule.pointee.required.count {
+        if !isValid, isDone { return false }
+        if tally.requiredCount < rule.pointee.required.count {
             isValid = false
             if silence > 0 { return false }
-            noteMissing(rule, section, tables, on: bench)
+            noteMissing(rule, value.isProperties ? nil : tally.members, tables, on: bench)
             if isDone { return false }
         }
-        if count < rule.pointee.minimum {
+        if tally.count < rule.pointee.minimum {
             isValid = violate(.minProperties, rule.pointee.expectedMinimum, value, on: bench)
         }
-        if rule.pointee.maximum >= 0, count > rule.pointee.maximum {
+        if rule.pointee.maximum >= 0, tally.count > rule.pointee.maximum {
             isValid = violate(.maxProperties, rule.pointee.expectedMaximum, value, on: bench)
         }
         return isValid && !isUndecided
+    }
+
+    /// What is counted of an object's members.
+    private struct Tally {
+        var count: Int32 = 0
+        var requiredCount: Int32 = 0
+        var members = Section.empty
+    }
+
+    /// Checks the members of a section, which lies on the workbench where they are properties and else on the evaluator's tape.
+    ///
+    /// Most members end at the filter: a field is looked at only where the schema may name it, unless it says something of all.
+    private mutating func checkMembers(
+        _ section: Section,
+        areProperties: Bool,
+        _ rule: UnsafeMutablePointer<FlatObjectRule>,
+        _ tally: inout Tally,
+        _ tables: SchemaTablesPointer,
+        on bench: borrowing Workbench
+    ) -> Bool {
+        guard take(steps: Int(section.count) >> 1) else { return false }
+        let filter = tables.pointee.filters.base + Int(rule.pointee.filter)
+        // Where others are taken and nobody counts, a member that is not named is nothing to look at.
+        let passesOthers =
+            rule.pointee.patterns.count == 0 && rule.pointee.additional < 0 && rule.pointee.minimum < 0
+            && rule.pointee.maximum < 0
+        var isValid = true
+        var first = Int(section.first)
+        let end = first &+ Int(section.count)
+        while first < end {
+            // First the filter for 64 members, without a branch that an event could make the processor guess wrongly.
+            let count = min(64, end &- first)
+            var named: UInt64 = 0
+            let fields = (areProperties ? bench.fields.base : tape.base) + first
+            for place in 0..<count {
+                let hash = fields[place].keyHash
+                named |= (filter[Int(hash >> 6 & 7)] &>> UInt64(hash & 63) & 1) &<< UInt64(place)
+            }
+            var left = passesOthers ? named : UInt64.max &>> UInt64(64 &- count)
+            while left != 0 {
+                let place = left.trailingZeroBitCount
+                left &= left &- 1
+                // The tape moves where it has to grow for an object within.
+                let field = ((areProperties ? bench.fields.base : tape.base) + first + place).pointee
+                if field.doesNotCount { continue }
+                tally.count &+= 1
+                let mayBeNamed = named &>> UInt64(place) & 1 == 1
+                isValid = checkMember(field, mayBeNamed: mayBeNamed, rule, &tally, tables, on: bench) && isValid
+                if !isValid, isDone { return false }
+            }
+            first &+= count
+        }
+        return isValid
+    }
+
+    private mutating func checkMember(
+        _ field: Field,
+        mayBeNamed: Bool,
+        _ rule: UnsafeMutablePointer<FlatObjectRule>,
+        _ tally: inout Tally,
+        _ tables: SchemaTablesPointer,
+        on bench: borrowing Workbench
+    ) -> Bool {
+        var isKnown = false
+        var isValid = true
+        if mayBeNamed, let key = find(field, rule, tables, on: bench) {
+            if key.pointee.isRequired { tally.requiredCount &+= 1 }
+            isKnown = key.pointee.isProperty
+            if key.pointee.node >= 0 {
+                isValid = check(key.pointee.node, at: field, tables, on: bench)
+                if !isValid, isDone { return false }
+            }
+        }
+        if rule.pointee.patterns.count == 0, rule.pointee.additional < 0 { return isValid }
+        return checkOthers(field, isKnown: isKnown, rule, tables, on: bench) && isValid
     }
 
     /// Checks a member's value.
@@ -126,53 +188,72 @@ extension SchemaEvaluator {
         _ rule: UnsafeMutablePointer<FlatObjectRule>,
         _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
-    ) -> FlatSchemaKey? {
+    ) -> UnsafeMutablePointer<FlatSchemaKey>? {
         let keys = tables.pointee.keys.base + Int(rule.pointee.keys.first)
         let mask = Int(rule.pointee.keys.count) &- 1
         var slot = Int(field.keyHash) & mask
         while keys[slot].isTaken {
             if keys[slot].hash == field.keyHash, hasKey(field, tables.pointee.bytes(keys[slot].name), on: bench) {
-                return keys[slot]
+                return keys + slot
             }
             slot = (slot &+ 1) & mask
         }
         return nil
     }
 
+    @inline(__always)
     private mutating func hasKey(_ field: Field, _ name: UnsafeRawBufferPointer, on bench: borrowing Workbench) -> Bool
     {
-        var written = bench.bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
-        if field.value.flags.contains(.keyEscaped) {
-            scratch.removeAll()
-            scratch.append(decoding: written, marker: 2)
-            written = scratch.bytes(0, scratch.count)
-        }
-        return written.count == name.count
-            && (name.count == 0 || memcmp(written.baseAddress!, name.baseAddress!, name.count) == 0)
+        let written = bench.bytes.bytes(Int(field.keyOffset), Int(field.keyLength))
+        if field.value.flags.contains(.keyEscaped) { return hasEscapedKey(written, name) }
+        return areEqual(written, name)
     }
 
+    @inline(never)
+    private mutating func hasEscapedKey(_ written: UnsafeRawBufferPointer, _ name: UnsafeRawBufferPointer) -> Bool {
+        scratch.removeAll()
+        scratch.append(decoding: written, marker: 2)
+        return areEqual(scratch.bytes(0, scratch.count), name)
+    }
+
+    /// Notes every required member that is not there.
+    ///
+    /// - Parameter members: a section of the evaluator's tape; nil for the properties.
     private mutating func noteMissing(
         _ rule: UnsafeMutablePointer<FlatObjectRule>,
-        _ section: Section,
+        _ members: Section?,
         _ tables: SchemaTablesPointer,
         on bench: borrowing Workbench
     ) {
+        let first = members ?? properties
+        let second = members == nil ? addedProperties : .empty
         for place in 0..<Int(rule.pointee.required.count) {
             let name = tables.pointee.bytes(tables.pointee.names[Int(rule.pointee.required.first) &+ place])
-            guard take(steps: Int(section.count) >> 2) else { return }
+            guard take(steps: Int(first.count &+ second.count) >> 2) else { return }
             let hash = keyHash(name.baseAddress!, name.count)
-            var isThere = false
-            for member in Int(section.first)..<Int(section.first &+ section.count) {
-                let field = tape[member]
-                if field.keyHash == hash, !field.doesNotCount, hasKey(field, name, on: bench) {
-                    isThere = true
-                    break
-                }
+            let areProperties = members == nil
+            if has(name, hash, in: first, areProperties: areProperties, on: bench)
+                || has(name, hash, in: second, areProperties: areProperties, on: bench)
+            {
+                continue
             }
-            if isThere { continue }
             violate(.required, rule.pointee.expectedRequired, .missing, missing: name, on: bench)
             if isDone { return }
         }
+    }
+
+    private mutating func has(
+        _ name: UnsafeRawBufferPointer,
+        _ hash: UInt32,
+        in section: Section,
+        areProperties: Bool,
+        on bench: borrowing Workbench
+    ) -> Bool {
+        let fields = areProperties ? bench.fields.base : tape.base
+        for member in Int(section.first)..<Int(section.first &+ section.count) where fields[member].keyHash == hash {
+            if !fields[member].doesNotCount, hasKey(fields[member], name, on: bench) { return true }
+        }
+        return false
     }
 
     // MARK: Arrays

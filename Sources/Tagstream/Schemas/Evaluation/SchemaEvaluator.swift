@@ -2,9 +2,9 @@ import CRE2
 
 // Whether an event's properties fit a schema, decided where they lie.
 //
-// The naive way builds the object, and asks a tree of closures or classes. Here the scanner's fields are what is asked: the members of
-// an object are fields on the evaluator's own tape, the items of an array are found by the scanner again, and texts are decoded only
-// where a rule has to see them. A nested object that no rule looks into is never looked into.
+// The naive way builds the object, and asks a tree of closures or classes. Here the scanner's fields are what is asked: properties where
+// they lie on the workbench, the members of an object within them on the evaluator's own tape; the items of an array are found by the
+// scanner again, and texts are decoded only where a rule has to see them. A nested object that no rule looks into is never looked into.
 //
 // The schema is a graph without cycles whose depth is bounded when it is published (`SchemaCompiler`), so the recursion here is
 // bounded by the schema and not by the event. What an event can make of it is bounded by steps.
@@ -63,7 +63,7 @@ struct SchemaEvaluator: ~Copyable {
     /// The steps are used up, or a pattern's search was given up: whether the event is valid is not known.
     private(set) var isUndecided = false
 
-    /// Whether the properties on the tape, from its beginning, fit a schema; the violations say why not.
+    /// Whether the properties that were taken fit a schema; the violations say why not.
     ///
     /// An evaluation that cannot be ended is a violation of its own, of ``SchemaKeyword/budget``: it is never "valid".
     ///
@@ -86,9 +86,6 @@ struct SchemaEvaluator: ~Copyable {
         violate(.budget, PoolRange(), .missing, on: bench)
         return false
     }
-
-    /// Forgets the last event's properties.
-    mutating func begin() { tape.removeAll() }
 
     // MARK: One value
 
@@ -226,13 +223,10 @@ struct SchemaEvaluator: ~Copyable {
 
     // MARK: Members of objects
 
-    /// The members of an object as a section of the evaluator's tape, superseded ones flagged.
-    ///
-    /// The properties' own members lie there already; those of any other object are put there, and whoever asks for them takes
-    /// them off again.
+    /// The members of an object as a section of the evaluator's tape, superseded ones flagged; whoever asks takes them off again.
     mutating func members(of value: Value, on bench: borrowing Workbench) -> Section {
-        if value.isProperties { return Section(first: 0, count: propertyCount) }
         let first = tape.count
+        if value.isProperties { return copyOfProperties(on: bench) }
         var scanner = Scanner<EscapedSpace>(
             bench.bytes.base,
             at: Int(value.offset),
@@ -255,20 +249,26 @@ struct SchemaEvaluator: ~Copyable {
         return section
     }
 
-    /// How many properties ``begin()`` was followed by.
-    private(set) var propertyCount: Int32 = 0
-
-    /// Puts the properties that will be stored onto the tape.
-    mutating func take(properties event: Event, on bench: borrowing Workbench) {
-        begin()
-        take(fieldsOf: event.properties, on: bench)
-        take(fieldsOf: event.addedProperties, on: bench)
-        propertyCount = Int32(truncatingIfNeeded: tape.count)
+    /// The properties side by side, for the few rules that compare them as a whole.
+    private mutating func copyOfProperties(on bench: borrowing Workbench) -> Section {
+        let first = tape.count
+        tape.append(bench.fields.base + Int(properties.first), Int(properties.count))
+        tape.append(bench.fields.base + Int(addedProperties.first), Int(addedProperties.count))
+        return Section(
+            first: Int32(truncatingIfNeeded: first),
+            count: Int32(truncatingIfNeeded: tape.count &- first)
+        )
     }
 
-    @inline(__always)
-    private mutating func take(fieldsOf section: Section, on bench: borrowing Workbench) {
-        tape.append(bench.fields.base + Int(section.first), Int(section.count))
+    /// The properties that will be stored: two sections of the workbench, where they stay.
+    private(set) var properties = Section.empty
+    private(set) var addedProperties = Section.empty
+
+    /// Begins an event.
+    mutating func take(properties event: Event) {
+        tape.removeAll()
+        properties = event.properties
+        addedProperties = event.addedProperties
     }
 
     // MARK: Violations
@@ -360,7 +360,7 @@ extension Field {
 }
 
 extension Value {
-    /// What stands for all properties together, which lie in two sections of the tape.
+    /// What stands for all properties together, which lie in two sections of the workbench.
     static var properties: Value { Value(offset: .max, length: 0, kind: .object, flags: []) }
 
     @inline(__always)
