@@ -1,8 +1,8 @@
 """A worker under load for a while, whose broker is stopped for a fifth of it: its memory stays flat, and nothing is lost.
 
 The small broker cannot really be stopped: it answers that it has committed a transaction which it aborted when it was stopped, and forgets
-transactional ids. So the worker's connections are ended and refused by a proxy, as a broker that is stopped does, and the input grows
-meanwhile; or the broker is suspended, keeps its connections, and says nothing.
+transactional ids. So all connections are ended and refused by a proxy, as a broker that is stopped does; or the broker is suspended, keeps
+its connections, and says nothing.
 
 Half a minute, or as long as TAGSTREAM_TEST_SOAK_MINUTES says: `make soak MINUTES=10`.
 """
@@ -41,20 +41,21 @@ def test_memory_is_flat_while_the_broker_is_away(deployment, capsys, way):
     deployment.apply(CATALOGUE)
     seconds = MINUTES * 60
     records = []
+    proxy = Proxy("127.0.0.1", deployment.cluster.port, every=1 << 30)
     stop = threading.Event()
 
     def keep_feeding() -> None:
-        producer = deployment.producer()
+        # Nobody can write to a broker that is stopped.
+        producer = deployment.producer(**{"bootstrap.servers": proxy.address})
         while not stop.is_set():
             some = stream(RATE // 5, first=len(records), filler=300)
             deployment.feed(some, producer, seconds=seconds)
             records.extend(some)
             stop.wait(0.2)
 
-    # What a group's coordinator would do to a member that it has not heard of is not this test's matter.
-    proxy = Proxy("127.0.0.1", deployment.cluster.port, every=1 << 30)
     leave, come_back = {"stopped": (proxy.leave, proxy.come_back),
                         "suspended": (deployment.cluster.suspend, deployment.cluster.resume)}[way]
+    # What a group's coordinator would do to a member that it has not heard of is not this test's matter.
     patient = {"brokers": proxy.address, "kafka": {"session.timeout.ms": 300_000, "heartbeat.interval.ms": 1000}}
     worker = deployment.worker("--memory", "32m", dedup={"topic": deployment.changelog, "window": 1000}, **patient)
     worker.await_log("assignment changed")

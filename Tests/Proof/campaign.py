@@ -453,7 +453,7 @@ class Campaign:
     def examine(self, reference: bool = True) -> Report:
         """The independent check: I1 to I6, I8, I10."""
         report = self.report
-        self._hanging()
+        self._hanging(min(25, self.patience))
         check = Check(self.deployment)
         outcome = check.run(self.feeder.records)
         self.problems += self.monitor.problems
@@ -475,7 +475,7 @@ class Campaign:
         assert not report.problems, f"seed {report.seed}: {len(report.problems)} problems:\n{shown}"
         return report
 
-    def _hanging(self, seconds: float = 25) -> None:
+    def _hanging(self, seconds: float) -> None:
         """I5: within a transaction's time the last stable offset is the high watermark of every output partition."""
         topics = [self.deployment.tagged, self.deployment.matches, self.deployment.dead_letters]
 

@@ -66,8 +66,9 @@ private struct Log {
     var committed: Int64 = 0
     /// Whether the group has given it to the member under test; the member may not know that yet, or not any more.
     var isOurs = false
-    /// The index of the record that the member's client reads next.
+    /// The index of the record that the member's client reads next, and of the first one that it has read in this tenure.
     var position = 0
+    var first = 0
 
     func index(of offset: Int64) -> Int { offsets.firstIndex { $0 >= offset } ?? offsets.count }
 }
@@ -92,7 +93,8 @@ private struct Walk {
     private var transaction = TransactionState(limits: TransactionState.Limits(), attempts: .max)
     private var now: Int64 = 0
     private var generation: UInt8 = 0
-    /// Handed over and not acknowledged; acknowledged; and whether one of the open transaction could not be delivered.
+    /// The open transaction's: all of its records, those without an acknowledgement, those with one; and whether one could not be delivered.
+    private var handedOver: Set<Record> = []
     private var underWay: [Record] = []
     private var delivered: Set<Record> = []
     private var hasFailed = false
@@ -166,17 +168,19 @@ private struct Walk {
         guard assignment.isHeld else { return join() }
         guard let partition = ledger.assigned.isEmpty ? nil : random.pick(ledger.assigned) else { return }
         let log = Int(partition.partition)
+        // The client goes back by itself, as librdkafka does when it resumes what was not paused (#4636).
+        if goesWrong(5) { logs[log].position = max(logs[log].first, logs[log].position - 1 - random.below(3)) }
         for _ in 0..<(1 + random.below(4)) where logs[log].position < logs[log].offsets.count {
             let record = Record(log: log, offset: logs[log].offsets[logs[log].position])
             logs[log].position += 1
             switch ledger.read(record.offset, of: partition) {
             case .accept:
                 if transaction.phase == .ready { transaction.began(at: now, in: assignment.tenure) }
+                handedOver.insert(record)
                 underWay.append(record)
                 story.append("read \(record.offset) of \(log)")
             case .skip:
-                let isKnown = underWay.contains(record) || delivered.contains(record)
-                if record.offset >= logs[log].committed, !isKnown {
+                if record.offset >= logs[log].committed, !handedOver.contains(record) {
                     throw Problem("skipped \(record.offset) of \(partition), which has no outcome")
                 }
             case .foreign: throw Problem("called \(record.offset) of \(partition) foreign, which is assigned")
@@ -298,7 +302,7 @@ private struct Walk {
     }
 
     private mutating func forget() {
-        (underWay, delivered, hasFailed) = ([], [], false)
+        (handedOver, underWay, delivered, hasFailed) = ([], [], [], false)
     }
 
     // MARK: The group
@@ -314,6 +318,7 @@ private struct Walk {
         assignment.taken(at: GroupPlace([generation]))
         for log in ours {
             logs[log].position = logs[log].index(of: logs[log].committed)
+            logs[log].first = logs[log].position
             lostSeeks.remove(log)
         }
     }
