@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 
@@ -231,6 +232,27 @@ def test_a_worker_is_not_ready_before_it_has_joined_nor_while_it_drains(deployme
     until(drains, 30, "the worker to say that it drains")
     deployment.cluster.resume()
     assert worker.wait(90) in (0, 3), worker.stderr
+
+
+@pytest.mark.own_broker(reason="the cluster is somebody else's, and this test suspends its broker")
+def test_a_lane_that_does_not_turn_is_not_alive(deployment: Deployment):
+    """A commit that nobody answers takes longer than this group's patience."""
+    deployment.create_topics()
+    deployment.apply(CATALOGUE)
+    patience = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000, "max.poll.interval.ms": 6000}
+    worker = deployment.worker(http=ANYWHERE, transaction={"max_ms": 8000}, kafka=patience)
+    operations = Operations(worker)
+    operations.await_ready()
+    deployment.feed([event(1)])
+    operations.await_metrics({'tagstream_read_records_total{lane="0"}': 1, "tagstream_records_total": 0})
+    deployment.cluster.suspend()
+    status, body = until(lambda: (found := operations.probe("/livez"))[0] == 503 and found, 60, "the lane to stand still")
+    still = r"lane 0 has not turned for \d+ s, the limit is 6 s"
+    assert body["live"] is False and re.fullmatch(still, body["reasons"][0])
+    status, body = operations.probe("/readyz")
+    assert status == 503 and re.fullmatch(still, body["reasons"][0])
+    assert operations.metrics()['tagstream_lane_turn_age_seconds{lane="0"}'] > 6
+    deployment.cluster.resume()
 
 
 def test_a_port_that_is_taken_ends_the_start(deployment: Deployment):
