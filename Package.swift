@@ -24,6 +24,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -57,11 +58,21 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // What a worker tells over HTTP: liveness, readiness, metrics. Values in, text out; it knows neither Kafka nor the worker.
+        .target(
+            name: "Operations",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         // The executable: commands, configuration, wiring.
         .executableTarget(
             name: "TagstreamCommand",
             dependencies: [
-                "Kafka", "Tagstream", "Worker",
+                "Kafka", "Operations", "Tagstream", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -77,6 +88,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka"], swiftSettings: settings),
+        .testTarget(name: "OperationsTests", dependencies: ["Operations"], swiftSettings: settings),
         .testTarget(name: "TagstreamTests", dependencies: ["Tagstream", "TestKit"], swiftSettings: settings),
         .testTarget(
             name: "CommandTests",

@@ -26,6 +26,7 @@ extension Lane where Doors: ~Copyable {
             try giveUp(partitions)
         }
         statistics.partitions = ledger.assigned.count
+        statistics.isJoined = assignment.isHeld
     }
 
     mutating func assigned(_ partitions: [TopicPartition]) throws {
@@ -59,6 +60,7 @@ extension Lane where Doors: ~Copyable {
                 )
             }
             assignment.polls(at: now())
+            board.turns()
             let event = try doors.poll(into: &batch, records: 1, bytes: 1, timeout: 10)
             if case .rebalance(let rebalance) = event { return rebalance }
             doors.release()
@@ -77,6 +79,7 @@ extension Lane where Doors: ~Copyable {
         var restoration = WindowRestoration(of: partitions, at: committed, in: &pipeline.plain.duplicates, &batch)
         defer { doors.closeChangelog() }
         while !restoration.isComplete, !shouldStop() {
+            board.turns()
             try restoration.read(
                 from: &doors,
                 into: &pipeline.plain.duplicates,

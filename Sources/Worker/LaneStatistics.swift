@@ -27,6 +27,8 @@ public struct LaneStatistics: Sendable {
     public var skipped = 0
     /// The partitions assigned at present.
     public var partitions = 0
+    /// Whether the lane has taken what its group gave it, be it nothing, and has restored what that needs; says nothing of a sum.
+    public var isJoined = false
     /// The catalogue's epoch of the last transaction.
     public var epoch: Int64 = 0
 
@@ -56,13 +58,25 @@ public struct LaneStatistics: Sendable {
 public final class StatisticsBoard: Sendable {
     private let value = Mutex(LaneStatistics())
     private let onRebalance: @Sendable (LaneStatistics) -> Void
+    /// When the lane's loop last turned, in milliseconds of ``MonotonicClock``; negative while it does not run.
+    private let turned = Atomic<Int64>(-1)
     /// Makes a board with nothing on it.
     ///
     /// - Parameter onRebalance: told on the lane's thread when partitions have been assigned, revoked or lost.
     public init(onRebalance: @escaping @Sendable (LaneStatistics) -> Void = { _ in }) { self.onRebalance = onRebalance }
     /// What was published last.
     public var current: LaneStatistics { value.withLock { $0 } }
+    /// When the lane's loop last turned, in milliseconds of ``MonotonicClock``; nil while it does not run.
+    var lastTurn: Int64? {
+        let turned = turned.load(ordering: .relaxed)
+        return turned < 0 ? nil : turned
+    }
+    /// The lane begins, turns, or takes a step of what takes long.
+    func turns() { turned.store(MonotonicClock.milliseconds(), ordering: .relaxed) }
+    /// The lane has ended.
+    func ends() { turned.store(-1, ordering: .relaxed) }
     func publish(_ statistics: LaneStatistics) {
+        turns()
         let before = value.withLock { value in
             defer { value = statistics }
             return value.rebalances

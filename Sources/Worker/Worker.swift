@@ -10,6 +10,7 @@ import Tagstream
 /// A `Service`: ``run()`` returns when the lanes have ended, by themselves (``WorkerConfiguration/exitsAtEnd``) or drained after a
 /// graceful shutdown was asked for.
 public final class Worker: Service {
+    private let board = StatusBoard()
     private let configuration: WorkerConfiguration
     private let logger: Logger
     private let isStopping = Atomic<Bool>(false)
@@ -49,6 +50,15 @@ public final class Worker: Service {
         var sum = LaneStatistics()
         for board in boards { sum.add(board.current) }
         return sum
+    }
+
+    /// What the worker tells of itself: for probes and metrics.
+    public var status: WorkerStatus {
+        board.status(
+            of: boards,
+            isDraining: isStopping.load(ordering: .relaxed),
+            patienceMilliseconds: configuration.laneConfiguration.pollPatience
+        )
     }
 
     /// How many lanes have partitions at present.
@@ -96,6 +106,7 @@ public final class Worker: Service {
                 every: .seconds(configuration.enrichmentFiles.refreshSeconds),
                 logger: logger
             )
+            self.board.publish(watcher)
             await watcher.look()
             let snapshots = SnapshotBoard(try await firstSnapshot().with(sources.tables))
             board.withLock { $0 = snapshots }
@@ -212,6 +223,8 @@ public final class Worker: Service {
             now: now,
             shouldStop: shouldStop
         )
+        boards[index].turns()
+        defer { boards[index].ends() }
         try lane.run()
     }
 
@@ -235,7 +248,9 @@ public final class Worker: Service {
 
     private func firstSnapshot() async throws -> Snapshot {
         switch configuration.catalogue {
-        case .fixed(let snapshot): return snapshot
+        case .fixed(let snapshot):
+            board.publish(snapshot, quarantined: 0)
+            return snapshot
         case .topic: break
         }
         let first = Mutex<Snapshot?>(nil)
@@ -247,6 +262,7 @@ public final class Worker: Service {
             if quarantined > 0 {
                 self.logger.warning("catalogue has quarantined entries", metadata: ["entries": "\(quarantined)"])
             }
+            self.board.publish(snapshot, quarantined: quarantined)
             first.withLock { $0 = snapshot }
             reader.close()
         }
@@ -325,6 +341,7 @@ public final class Worker: Service {
         let snapshot = reader.snapshot()
         guard snapshot.epoch > snapshots.current.epoch else { return }
         snapshots.publish(snapshot)
+        board.publish(snapshot, quarantined: reader.catalogue.quarantined.count)
         logger.info(
             "catalogue changed",
             metadata: [

@@ -207,6 +207,16 @@ def settings():
     return yaml.safe_load(of_kind("ConfigMap")["data"]["tagstream.yaml"])
 
 
+def test_probes_and_scrapers_ask_where_the_worker_listens():
+    host, _, port = settings()["http"]["address"].rpartition(":")
+    assert host == "0.0.0.0"
+    container = pod()["spec"]["containers"][0]
+    assert container["ports"] == [{"name": "http", "containerPort": int(port)}]
+    for probe, path in {"livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
+        assert container[probe]["httpGet"] == {"path": path, "port": "http"}
+    assert of_kind("Service")["spec"]["ports"] == [{"name": "http", "port": int(port), "targetPort": "http"}]
+
+
 def test_a_stopping_pod_has_time_for_its_last_transaction():
     timeout = settings().get("transaction", {}).get("timeout_ms", 15_000)
     assert pod()["spec"]["terminationGracePeriodSeconds"] > 2 * timeout / 1000

@@ -59,6 +59,9 @@ struct Run: AsyncParsableCommand {
     )
     var from: String?
 
+    @Option(help: "Serve /livez, /readyz and /metrics at this HOST:PORT; none for nowhere. Default: none.")
+    var http: String?
+
     @Flag(help: "Stop once every partition has been read up to where it ended at the start.")
     var exitAtEnd = false
 
@@ -70,12 +73,14 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let configuration = try settings().worker()
+            let settings = try settings()
+            let configuration = try settings.worker()
             let logger = try LoggerFactory.make(json: json, level: logLevel)
             // Nothing is waited for: whoever is caught in librdkafka would be waited for, too.
             let worker = Worker(configuration, logger: logger) { _exit(Failure.Code.kafka.rawValue) }
             do {
-                try await Self.serve(worker, logger)
+                let operations = try await OperationsService.listening(at: settings.http.address, for: worker, logger)
+                try await Self.serve(worker, logger, beside: operations)
             } catch {
                 throw Self.failure(of: error, brokers: configuration.client.brokers)
             }
@@ -91,9 +96,19 @@ struct Run: AsyncParsableCommand {
     }
 
     /// Runs the worker with the signals that an orchestrator sends.
-    static func serve(_ worker: Worker, _ logger: Logger) async throws {
+    ///
+    /// - Parameter operations: what tells of the worker over HTTP. It ends after it, so that it can be seen draining.
+    static func serve(_ worker: Worker, _ logger: Logger, beside operations: OperationsService? = nil) async throws {
+        var services = [
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: worker,
+                successTerminationBehavior: .gracefullyShutdownGroup
+            )
+        ]
+        // Services are shut down from the last to the first, each once the one behind it has ended.
+        if let operations { services.insert(.init(service: operations), at: 0) }
         var configuration = ServiceGroupConfiguration(
-            services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
@@ -157,6 +172,13 @@ struct Run: AsyncParsableCommand {
                 )
             }
             settings.memory = bytes
+        }
+        if let http {
+            do throws(HTTPSettings.Mistake) {
+                settings.http = try HTTPSettings(http)
+            } catch {
+                throw Failure(.usage, "--http is \"\(http)\", expected \(error.expected)")
+            }
         }
         if let staticMember {
             guard !staticMember.isEmpty else { throw Failure(.usage, "--static-member is empty, expected a name") }

@@ -33,6 +33,7 @@ struct Settings {
     var enrichment = EnrichmentSettings()
     var saltFile: String?
     var enrichmentFiles = EnrichmentFiles()
+    var http = HTTPSettings()
 
     /// One key of the configuration file.
     struct Key: Sendable {
@@ -45,7 +46,7 @@ struct Settings {
     /// All keys.
     ///
     /// Besides these, `kafka.NAME` passes a property on to librdkafka.
-    static let keys = workerKeys + enrichmentKeys
+    static let keys = workerKeys + httpKeys + enrichmentKeys
 
     /// The keys of everything but `enrich`.
     private static let workerKeys: [Key] = [

@@ -1,6 +1,7 @@
 public import Foundation
 public import Logging
 public import ServiceLifecycle
+import Synchronization
 
 /// Looks at the files of enrichment every so often and puts new ones into force, without a restart.
 ///
@@ -35,6 +36,8 @@ public final class EnrichmentWatcher: Service {
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let sleep: @Sendable (Duration) async throws -> Void
+    /// Since when sources have been degraded, by their places.
+    private let degradedSince = Mutex<[Int: Int64]>([:])
 
     /// Makes a watcher that ``run()`` starts.
     ///
@@ -59,6 +62,14 @@ public final class EnrichmentWatcher: Service {
     /// How each source is, in the order they were given.
     public var statuses: [SourceStatus] { sources.map { $0.status() } }
 
+    /// How each source is, and since when it is degraded.
+    var sourcesWithTimes: [WorkerStatus.Source] {
+        let since = degradedSince.withLock { $0 }
+        return statuses.enumerated().map { place, status in
+            .init(status: status, degradedSince: status.health.isDegraded ? since[place] ?? now() : nil)
+        }
+    }
+
     /// Whether every source is in force and as it should be.
     public var isWhole: Bool { statuses.allSatisfy { $0.health == .current } }
 
@@ -66,7 +77,12 @@ public final class EnrichmentWatcher: Service {
     public func look() async {
         await withCheckedContinuation { continuation in
             let thread = Thread {
-                for source in self.sources { self.report(source, source.look(self.now())) }
+                for (place, source) in self.sources.enumerated() {
+                    let now = self.now()
+                    let look = source.look(now)
+                    self.degradedSince.withLock { $0[place] = look.after.isDegraded ? $0[place] ?? now : nil }
+                    self.report(source, look)
+                }
                 continuation.resume()
             }
             thread.name = "tagstream enrichments"
