@@ -54,6 +54,9 @@ int64_t tagstream_mmdb_find(const tagstream_mmdb *database, const uint8_t *addre
 /// `TAGSTREAM_MMDB_NOTHING` where the path leads nowhere or the record is broken.
 tagstream_mmdb_value tagstream_mmdb_get(const tagstream_mmdb *database, uint32_t record, const char *const *path);
 
+/// Asks the processor to fetch what lies at an address, which need not be readable, and does not wait for it. Swift has no word for it.
+static inline void tagstream_prefetch(const void *address) { __builtin_prefetch(address); }
+
 #ifdef __cplusplus
 }
 #endif

@@ -58,17 +58,41 @@ extension Enricher {
         if hasAny(Enrichments.geoBase..<Enrichments.geoInitialBase) {
             for number in rules.located { remove(Int(number), of: &valid, on: bench) }
         }
-        guard !Self.isTruthy(value(.geoipDisable, on: bench), on: bench),
-            let address = read(value(.ip, on: bench), on: bench), !address.isEmpty
-        else { return }
+        let ip = value(.ip, on: bench)
+        guard ip.kind == .string, ip.length > 0, !Self.isTruthy(value(.geoipDisable, on: bench), on: bench) else {
+            return
+        }
         guard let databases = tables.geoIP else {
             outages.geoIP &+= 1
             return
         }
-        guard let found = places.find(address, in: databases) else { return }
+        guard let found = find(ip, in: databases, on: bench) else { return }
         let section = bench.append(found.properties)
         if rules.locationHasDuties { walk(section, rules.table, on: bench) }
         if updatesPerson, rules.settings.locatesPersons { location = found }
+    }
+
+    /// Announces the address that will be looked up: the normaliser's `$ip`, else the event's own.
+    mutating func expectAddress(of valid: ValidEvent, _ rules: Enrichments, on bench: borrowing Workbench) {
+        let hash = rules.table.entry(PropertyKey.ip.rawValue).hash
+        let added = valid.decoded.event.addedProperties
+        var index = Int(valid.decoded.special.ip)
+        for place in Int(added.first)..<Int(added.first &+ added.count) where bench.fields.base[place].keyHash == hash {
+            index = place
+        }
+        guard index >= 0 else { return }
+        let value = bench.fields[index].value
+        guard value.kind == .string, value.length > 0, !value.flags.contains(.escaped) else { return }
+        expectedAddress = value
+        places.expect(bench.written(value))
+    }
+
+    private mutating func find(_ ip: Value, in tables: GeoIPTables, on bench: borrowing Workbench) -> GeoIPFinding? {
+        // The same bytes, whatever became of the field: nothing is written over them.
+        if expectedAddress.kind == .string, ip.offset == expectedAddress.offset, ip.length == expectedAddress.length {
+            return places.findExpected(in: tables)
+        }
+        return read(ip, on: bench).flatMap { places.find($0, in: tables) }
     }
 
     /// Whether JavaScript takes a value for true.

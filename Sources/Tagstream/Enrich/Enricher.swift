@@ -34,6 +34,8 @@ struct Enricher: ~Copyable {
     var updatesPerson = false
     /// What is written to the person beside what is promoted, until ``finish(_:_:on:)``: lent by the cache, for one event.
     var location: GeoIPFinding?
+    /// The `$ip` that ``places`` was told to expect; missing where it was not.
+    var expectedAddress = Value.missing
     /// What was looked up and rendered of late.
     var places = GeoIPCache()
     var agents = UserAgentCache()
@@ -76,11 +78,14 @@ struct Enricher: ~Copyable {
             capacity = count.nextPowerOfTwo
             slots = .allocate(capacity: capacity)
         }
+        expectedAddress = .missing
+        if rules.active.contains(.geoIP) { expectAddress(of: valid, rules, on: bench) }
         memset(slots, 0xFF, count &* MemoryLayout<Int32>.stride)
         present = 0
         walk(valid.decoded.event.properties, rules.table, on: bench)
         bench.moveLast(&valid.decoded.event.addedProperties)
         walk(valid.decoded.event.addedProperties, rules.table, on: bench)
+        if expectedAddress.kind == .string { places.fetchExpected() }
         setPlace = bench.fields.count
         for _ in 0..<2 { bench.fields.append(Self.noField) }
         hasChangedSet = false

@@ -1,3 +1,5 @@
+import CMaxMindDB
+
 /// What was found for an address, as the members that an event gets.
 public struct GeoIPFinding {
     /// For the properties: `$geoip_…`, only what is known.
@@ -83,6 +85,8 @@ public struct GeoIPCache: ~Copyable {
     private let mask: Int
     private var cache: MemberCache
     private var tables: GeoIPTables?
+    /// The address that ``expect(_:)`` announced.
+    private var expected: InternetAddress?
 
     /// Makes an empty cache.
     ///
@@ -108,14 +112,44 @@ public struct GeoIPCache: ~Copyable {
     /// What those members take, in bytes.
     var byteCount: Int { cache.byteCount }
 
+    /// Announces an address that will be looked up in a while.
+    ///
+    /// Which place an event has is as good as random, so that its slot and its members often lie in no near cache: they are on their
+    /// way while something else is done.
+    mutating func expect(_ text: UnsafeRawBufferPointer) {
+        expected = InternetAddress(text)
+        if let expected { tagstream_prefetch(place(of: expected)) }
+    }
+
+    /// Sends for the members of the address that was announced, where its slot knows them.
+    func fetchExpected() {
+        guard let expected else { return }
+        let slot = place(of: expected)
+        guard slot.pointee.stamp == cache.stamp, slot.pointee.low == expected.low else { return }
+        let members = cache.members(young: slot.pointee.link.properties)
+        guard let text = members.text.baseAddress, let fields = members.fields.baseAddress else { return }
+        for offset in stride(from: 0, to: members.text.count, by: 64) { tagstream_prefetch(text + offset) }
+        let size = members.fields.count &* MemoryLayout<Field>.stride
+        for offset in stride(from: 0, to: size, by: 64) { tagstream_prefetch(UnsafeRawPointer(fields) + offset) }
+    }
+
+    /// What is known of the address that was announced last.
+    mutating func findExpected(in tables: GeoIPTables) -> GeoIPFinding? {
+        expected.flatMap { find($0, in: tables) }
+    }
+
     /// What is known of an address; nil when it is none, not public, or in no database.
     ///
     /// - Parameters:
     ///   - text: the address as text, decoded.
     ///   - tables: the databases; when they are others than the last time, everything is forgotten.
     public mutating func find(_ text: UnsafeRawBufferPointer, in tables: GeoIPTables) -> GeoIPFinding? {
+        InternetAddress(text).flatMap { find($0, in: tables) }
+    }
+
+    private mutating func find(_ address: InternetAddress, in tables: GeoIPTables) -> GeoIPFinding? {
         if tables !== self.tables { forget(for: tables) }
-        guard let address = InternetAddress(text), address.isPublic else { return nil }
+        guard address.isPublic else { return nil }
         let slot = slot(of: address, in: tables)
         if slot.pointee.stamp == cache.stamp {
             let link = slot.pointee.link
@@ -163,10 +197,16 @@ public struct GeoIPCache: ~Copyable {
         cache.removeAll()
     }
 
+    /// The place that an address shares with others.
+    @inline(__always)
+    private func place(of address: InternetAddress) -> UnsafeMutablePointer<Slot> {
+        slots + (address.withBytes { Int(truncatingIfNeeded: contentHash($0)) } & mask)
+    }
+
     @inline(__always)
     private func slot(of address: InternetAddress, in tables: GeoIPTables) -> UnsafeMutablePointer<Slot> {
         let mark: UInt32 = address.isIPv4 ? 2 : 1
-        let slot = slots + (address.withBytes { Int(truncatingIfNeeded: contentHash($0)) } & mask)
+        let slot = place(of: address)
         if slot.pointee.mark != mark || slot.pointee.low != address.low || slot.pointee.high != address.high {
             slot.pointee = lookUp(address, in: tables, mark)
         }
