@@ -65,7 +65,7 @@ extension WorkerReport {
         warningsWritten = sum.warnings
         deadLetters = Self.named(DeadLetterReason.allCases.map(\.rawValue), sum.deadLettersByReason)
         ignored = Self.named(IgnoredReason.allCases.map(\.rawValue), sum.ignoredByReason)
-        warnings = Self.named(WarningType.allCases.map(\.rawValue), sum.warningsByType)
+        warnings = WarningType.allCases.enumerated().map { Named($1.rawValue, sum.warningsByType[$0]) }
         let outages = sum.outages
         self.outages = [
             Named(Enrichment.geoIP.name, outages.geoIP), Named(Enrichment.userAgent.name, outages.userAgent),
