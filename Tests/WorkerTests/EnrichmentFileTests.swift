@@ -249,4 +249,36 @@ private final class ModelFiles: Sendable {
         #expect(source.value == "two")
         #expect(watcher.statuses.map(\.loads) == [2])
     }
+
+    @Test func `says since when each source is degraded, whatever its name and the reason`() async throws {
+        let files = ModelFiles()
+        let sources = ["/a", "/b"].map { path in
+            EnrichmentFile(name: "table", path: path, access: files.access) { bytes in
+                guard bytes.count > 1 else { throw FileFailure.missing("half of it") }
+                return bytes.count
+            }
+        }
+        let clock = Atomic<Int64>(100)
+        let watcher = EnrichmentWatcher(
+            sources.map { .init($0) },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            now: { clock.load(ordering: .relaxed) }
+        )
+        /// Looks at a time.
+        func since(_ time: Int64) async -> [Int64?] {
+            clock.store(time, ordering: .relaxed)
+            await watcher.look()
+            return watcher.sourcesWithTimes.map(\.degradedSince)
+        }
+        #expect(watcher.sourcesWithTimes.map(\.degradedSince) == [nil, nil])
+        files.write("/b", "good")
+        #expect(await since(200) == [200, nil])
+        files.write("/a", "x")
+        files.remove("/b")
+        #expect(await since(300) == [200, 300])
+        files.write("/a", "good")
+        #expect(await since(400) == [nil, 300])
+        files.remove("/a")
+        #expect(await since(500) == [500, 300])
+    }
 }
