@@ -35,7 +35,9 @@ struct AgreementTests {
             case 0: earlier.append(action)
             case 1: changes[action.id] = action
             case 2:
-                if let other = ActionDefinition.reading(random.action(id: action.id)).definition { earlier.append(other) }
+                if let other = ActionDefinition.reading(random.action(id: action.id)).definition {
+                    earlier.append(other)
+                }
                 changes[action.id] = action
             default:
                 earlier.append(action)
