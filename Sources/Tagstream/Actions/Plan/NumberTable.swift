@@ -11,6 +11,11 @@ struct NumberTable {
         hashes.reserveCapacity(capacity)
     }
 
+    private init() { slots = [] }
+
+    /// A table without memory, to stand where another is taken out; nothing can be looked for in it.
+    static let empty = NumberTable()
+
     /// The number of what has this hash and satisfies `isSame`; a new one, the next, where there is none.
     mutating func number(_ hash: UInt64, where isSame: (Int32) -> Bool) -> (number: Int32, isNew: Bool) {
         let short = UInt32(truncatingIfNeeded: hash ^ hash >> 32)

@@ -78,11 +78,15 @@ struct TableBuilder {
 
     private mutating func index(of slot: FlatParts.Slot) -> Int32 {
         let place = AccessKey.place(of: slot)
-        let (index, isNew) = slotNumbers.number(UInt64(place)) { [self] number in
+        // The table is taken out while the slots are compared: a closure over copies of them would count references for every condition.
+        var numbers = NumberTable.empty
+        swap(&numbers, &slotNumbers)
+        let (index, isNew) = numbers.number(UInt64(place)) { number in
             let known = slots[Int(number)]
             return known.kind == slot.kind && known.source == slot.source && known.isText == slot.isText
                 && known.keyHash == slot.keyHash && slot.key.withUnsafeBytes { isText(known.key, $0) }
         }
+        swap(&numbers, &slotNumbers)
         guard isNew else { return index }
         slots.append(
             FlatSlot(
