@@ -104,16 +104,23 @@ struct PlanChangeTests {
     @Test("does not grow with the number of changes")
     func bounded() throws {
         var plan = ActionPlan.compile(
-            try (1...200).map { try action($0, #"[{"event":"e\#($0 % 10)","url":"/page/\#($0)"}]"#) }
+            try (1...2000).map { try action($0, #"[{"event":"e\#($0 % 10)","url":"/page/\#($0)"}]"#) }
         )
         let linked = plan.byteCount
         var largest = 0
         for round in 0..<2000 {
-            let id = Int64(round % 200 + 1)
+            let id = Int64(round % 2000 + 1)
             let changed = try action(id, #"[{"event":"e\#(id % 10)","url":"/page/\#(id)/\#(round)"}]"#)
             plan = plan.changing([id: changed])
             largest = max(largest, plan.byteCount)
         }
         #expect(largest < linked * 5 / 4, "\(linked) bytes have become \(largest)")
+    }
+
+    @Test("takes little memory where it is small: there may be thousands of teams")
+    func small() throws {
+        let plan = ActionPlan.compile([try action(1, #"[{"event":"a","url":"/pricing"}]"#)])
+        #expect(plan.byteCount < 4096)
+        #expect(plan.changing([2: try action(2, #"[{"event":"b"}]"#)]).byteCount < 4096)
     }
 }

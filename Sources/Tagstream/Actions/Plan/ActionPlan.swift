@@ -86,8 +86,12 @@ public final class ActionPlan: @unchecked Sendable {
     ///
     /// - Parameter changes: by id: the action as it is now; nil for one that is no more.
     public func changing(_ changes: [Int64: ActionDefinition?]) -> ActionPlan {
-        changing(changes, leaving: max(16, steps.count / 16))
+        changing(changes, leaving: steps.count < Self.patched ? 0 : steps.count / 16)
     }
+
+    /// From so many steps on a plan is patched, and remembers for that how often grams are asked for; smaller ones are linked in less
+    /// than two milliseconds, and there may be thousands of them.
+    static let patched = 1024
 
     /// - Parameter most: so many steps may have changed before everything is linked anew.
     func changing(_ changes: [Int64: ActionDefinition?], leaving most: Int) -> ActionPlan {

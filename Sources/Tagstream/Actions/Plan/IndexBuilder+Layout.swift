@@ -26,6 +26,7 @@ extension IndexBuilder {
     /// - Parameter places: by place in the earlier plan: the place in this one, -1 for an action that is gone or whose steps are
     ///   among the new ones.
     mutating func freeze(moving places: [Int32]) -> PlanIndex {
+        let isLarge = filed.count + (base?.actions.count ?? 0) >= ActionPlan.patched
         let layout = layOut()
         let actions = Frozen(base?.actions, appending: layout.actions)
         let entries = Frozen(base?.entries, appending: layout.entries)
@@ -50,7 +51,7 @@ extension IndexBuilder {
                 actions: actions,
                 keyFilter: Frozen(PlanIndex.filter(keys: keys.lazy.map(\.key), on: base?.keyFilter)),
                 gramFilter: Frozen(PlanIndex.filter(grams: grams, on: base?.gramFilter)),
-                gramUses: Frozen(frequency)
+                gramUses: Frozen(isLarge ? frequency : [])
             )
         )
     }

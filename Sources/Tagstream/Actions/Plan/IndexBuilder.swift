@@ -56,7 +56,9 @@ struct IndexBuilder {
     init(capacity: Int, on base: PlanIndex? = nil) {
         self.base = base
         needs = Array(repeating: Need(), count: base?.names.count ?? 0)
-        frequency = base.map { Array($0.gramUses.elements) } ?? Array(repeating: 0, count: 1 << 16)
+        let uses = base?.gramUses
+        frequency =
+            if let uses, uses.count > 0 { Array(uses.elements) } else { Array(repeating: 0, count: 1 << 16) }
         fileTable = NumberTable(capacity: capacity)
         keys.reserveCapacity(capacity)
         filed.reserveCapacity(capacity)

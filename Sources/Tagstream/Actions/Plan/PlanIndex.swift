@@ -102,7 +102,7 @@ struct PlanIndex {
     @inline(__always) var keyFilter: Frozen<UInt64> { layout.pointee.keyFilter }
     /// One bit for each gram's hash, whatever is searched for it: most places of most texts end here.
     @inline(__always) var gramFilter: Frozen<UInt64> { layout.pointee.gramFilter }
-    /// How often conditions ask for each gram, by sixteen bits of its hash: what a change of the plan has to know.
+    /// How often conditions ask for each gram, by sixteen bits of its hash: what a change of a large plan has to know; else empty.
     @inline(__always) var gramUses: Frozen<UInt16> { layout.pointee.gramUses }
 
     func deallocate() {
