@@ -475,23 +475,34 @@ class Campaign:
         assert not report.problems, f"seed {report.seed}: {len(report.problems)} problems:\n{shown}"
         return report
 
+    def _ends(self, level: str) -> dict:
+        """Where every output partition ends for readers of a level."""
+        topics = [self.deployment.tagged, self.deployment.matches, self.deployment.dead_letters]
+        client = Consumer({"bootstrap.servers": self.deployment.cluster.address, "group.id": f"{self.deployment.tag}-{level}",
+                           "isolation.level": level, "log_level": 0})
+        try:
+            return {(topic, partition): client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+                    for topic in topics for partition in client.list_topics(topic, timeout=10).topics[topic].partitions}
+        finally:
+            client.close()
+
+    def has_open_transactions(self) -> bool:
+        """Whether there is something that readers of committed records have to wait for, now."""
+        return self._ends("read_committed") != self._ends("read_uncommitted")
+
+    def has_hanging_transaction(self) -> bool:
+        """Whether some transaction has stayed open for much longer than those of a campaign last."""
+        before = self._ends("read_committed")
+        time.sleep(1.5)
+        after, high = self._ends("read_committed"), self._ends("read_uncommitted")
+        return any(before[place] == after[place] < end for place, end in high.items())
+
     def _hanging(self, seconds: float) -> None:
         """I5: within a transaction's time the last stable offset is the high watermark of every output partition."""
-        topics = [self.deployment.tagged, self.deployment.matches, self.deployment.dead_letters]
-
-        def ends(level: str) -> dict:
-            client = Consumer({"bootstrap.servers": self.deployment.cluster.address, "group.id": f"{self.deployment.tag}-{level}",
-                               "isolation.level": level, "log_level": 0})
-            try:
-                return {(topic, partition): client.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
-                        for topic in topics for partition in client.list_topics(topic, timeout=10).topics[topic].partitions}
-            finally:
-                client.close()
-
         try:
-            until(lambda: ends("read_committed") == ends("read_uncommitted"), seconds, "open transactions to end", every=0.5)
+            until(lambda: not self.has_open_transactions(), seconds, "open transactions to end", every=0.5)
         except TimeoutError:
-            stable, high = ends("read_committed"), ends("read_uncommitted")
+            stable, high = self._ends("read_committed"), self._ends("read_uncommitted")
             hanging = [f"{topic}/{partition}: {stable[topic, partition]} of {end}" for (topic, partition), end in high.items()
                        if stable[topic, partition] != end]
             self.problems.append(f"I5: transactions hang: {', '.join(hanging)}")
