@@ -143,7 +143,7 @@ def test_a_degraded_enrichment_is_told_and_stops_nothing(deployment: Deployment,
     deployment.create_topics()
     deployment.apply(CATALOGUE)
     worker = deployment.worker(http=ANYWHERE, enrich={
-        "refresh_seconds": 1, "geoip": {"enabled": True, "city": str(city)},
+        "refresh_seconds": 1, "stale_after_days": 2, "geoip": {"enabled": True, "city": str(city)},
         "lookup": {"tables": [{"name": "plans", "file": str(plans), "key": "plan", "property": "number"}]},
     })
     operations = Operations(worker)
@@ -196,6 +196,16 @@ def test_a_degraded_enrichment_is_told_and_stops_nothing(deployment: Deployment,
     operations.await_metrics({gauge % "geoip.city": 0, 'tagstream_enrichment_source_loads_total{source="geoip.city"}': 2})
     assert [one["name"] for one in operations.probe("/readyz")[1]["degraded"]] == ["lookup.plans"]
     assert country(4) == "FR"
+
+    # One that nobody has replaced for too long is in force as well.
+    long_ago = city.stat().st_mtime - 10 * 86_400
+    os.utime(city, (long_ago, long_ago))
+    stale = degraded("geoip.city", "stale")
+    assert stale["last_good_in_force"] is True and "10 days ago, the limit is 2" in stale["detail"]
+    assert country(5) == "FR"
+    write_city(city, "GB")
+    operations.await_metrics({gauge % "geoip.city": 0})
+    assert country(6) == "GB"
     assert operations.metrics()["tagstream_dead_letters_total{reason=\"invalid_json\"}"] == 0
     assert worker.drain() == 0
     assert worker.summary()["dead_letters"] == {}

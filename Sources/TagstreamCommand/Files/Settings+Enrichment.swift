@@ -53,6 +53,15 @@ extension Settings {
                 }
                 settings.enrichmentFiles.refreshSeconds = Int(number)
             },
+            Key(
+                name: "enrich.stale_after_days",
+                meaning: "days, none, 1…3650: a file that was changed longer ago is in force and reported as degraded"
+            ) { settings, value in
+                guard let number = value.integer, 1...3650 ~= number else {
+                    throw Mistake(value, "a whole number from 1 to 3650")
+                }
+                settings.enrichmentFiles.staleAfterDays = number
+            },
         ]
 
     private static func path(

@@ -42,6 +42,8 @@ public struct EnrichmentFiles: Sendable {
     public var tables: [Table] = []
     /// How many seconds between two looks at the files.
     public var refreshSeconds = 30
+    /// After how many days without a new file one counts as stale; nil for never.
+    public var staleAfterDays: Int64?
 
     /// Makes one that names no file.
     public init() {}
@@ -84,10 +86,11 @@ public final class EnrichmentSources: Sendable {
     ///   - client: the cluster that tables are read from which are topics; without one these stay missing.
     ///   - group: names the consumers of these topics in the broker's logs.
     public init(_ files: EnrichmentFiles, client: ClientConfiguration? = nil, group: String = "") {
+        let limits = EnrichmentFileLimits(age: files.staleAfterDays.map { $0 * 86_400 })
         func database(_ name: String, _ path: String?, _ kinds: [GeoIPDatabase.Kind]) -> EnrichmentFile<GeoIPDatabase>?
         {
             path.map { path in
-                EnrichmentFile(name: name, path: path) { bytes in
+                EnrichmentFile(name: name, path: path, limits: limits) { bytes in
                     let database = try GeoIPDatabase(bytes)
                     guard kinds.contains(database.kind) else {
                         throw WrongDatabase(found: database.kind.rawValue, expected: kinds[0].rawValue)
@@ -100,14 +103,14 @@ public final class EnrichmentSources: Sendable {
         country = database("geoip.country", files.country, [.country, .city])
         asn = database("geoip.asn", files.asn, [.asn])
         userAgentRules = files.userAgentRules.map { path in
-            EnrichmentFile(name: "user_agent.rules", path: path) { try UserAgentRules($0) }
+            EnrichmentFile(name: "user_agent.rules", path: path, limits: limits) { try UserAgentRules($0) }
         }
         lookups = files.tables.map { table in
             let name = "lookup.\(table.name)"
             switch table.origin {
             case .file(let path, let format, let key):
                 return .file(
-                    EnrichmentFile(name: name, path: path) { bytes in
+                    EnrichmentFile(name: name, path: path, limits: limits) { bytes in
                         try LookupTable.read(bytes, format, key: key, prefix: table.prefix)
                     }
                 )
