@@ -16,6 +16,10 @@ from waiting import until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "Examples"
+#: Six seconds are the least that a real broker takes; noida-db's sessions never expire. And it ends a rebalance about a second after it
+#: began, whoever has joined until then, and takes offsets of any generation: a member has to hear of a rebalance well before that, or
+#: two have the same partitions for a moment, which no Kafka allows.
+MEMBERSHIP = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 200}
 
 
 def binary() -> pathlib.Path:
@@ -163,8 +167,7 @@ class Deployment:
             "catalogue": {"topic": self.catalogue},
             "dedup": {"topic": self.changelog},
             "crash_journal": str(self.folder / "journal"),
-            # Six seconds are the least that a real broker takes; noida-db's sessions never expire.
-            "kafka": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
+            "kafka": MEMBERSHIP,
         }
         if static is not None:
             settings["input"]["static_member"] = static

@@ -213,7 +213,7 @@ class Campaign:
                  patience: float = PATIENCE, **settings: object):
         self.patience = patience
         self.deployment, self.lanes, self.env = deployment, lanes, env or {}
-        self.kafka = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000, "message.max.bytes": MESSAGE_BYTES}
+        self.kafka = deployments.MEMBERSHIP | {"message.max.bytes": MESSAGE_BYTES}
         self.settings = settings
         self.chance = random.Random(seed)
         self.report = Report(name, seed, "noida-db" if deployment.cluster.is_ours else "given")
