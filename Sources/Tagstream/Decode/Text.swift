@@ -158,6 +158,12 @@ extension ByteArena {
         while true {
             index = copy(bytes, from: index, untilBackslashIn: text.count)
             guard index < text.count else { return }
+            // Quotes are most of what is escaped, and a chain is full of them.
+            if isQuote(bytes + index, before: text.count &- index, marker) {
+                put(0x22)
+                index &+= 2 &* marker
+                continue
+            }
             index &+= marker
             guard index < text.count else { return }
             var character = bytes[index]
@@ -177,6 +183,15 @@ extension ByteArena {
             default: put(character)
             }
         }
+    }
+
+    /// Whether a backslash begins `\"`, in escaped space `\\\"`.
+    @inline(__always)
+    private func isQuote(_ bytes: UnsafePointer<UInt8>, before count: Int, _ marker: Int) -> Bool {
+        guard count >= 2 &* marker else { return false }
+        let written = UnsafeRawPointer(bytes)
+        return marker == 2
+            ? written.loadUnaligned(as: UInt32.self) == 0x225C_5C5C : written.loadUnaligned(as: UInt16.self) == 0x225C
     }
 
     /// Copies what stands before the next backslash, eight bytes at a time; returns where it stands, or the end.

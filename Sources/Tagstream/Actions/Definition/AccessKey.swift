@@ -39,7 +39,7 @@ enum AccessKey {
         if offset < count {
             let rest =
                 start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                & (UInt64.max >> UInt64(64 &- 8 &* (count &- offset)))
+                & (UInt64.max &>> UInt64(64 &- 8 &* (count &- offset)))
             hash = (hash ^ rest) &* multiplier
             hash ^= hash >> 32
         }

@@ -69,21 +69,23 @@ private struct ChainParser {
 
     /// Reads one element and stands at the `;` behind it, or at the end.
     mutating func element(into table: inout ElementTable, _ arena: inout ByteArena) {
-        var element = ElementTable.Element()
-        element.firstAttribute = Int32(truncatingIfNeeded: table.attributes.count)
-        head(of: &element)
+        // Filled in where it stays: an element is large, and a copy would take as long as reading it.
+        let first = Int32(truncatingIfNeeded: table.attributes.count)
+        table.elements.append(ElementTable.Element())
+        let element = table.elements.base + (table.elements.count &- 1)
+        element.pointee.firstAttribute = first
+        head(of: element)
         while position < end, byte(position) != 0x3B {
-            guard attribute(of: &element, into: &table, &arena) else {
+            guard knownAttribute(of: element, into: &table) || attribute(of: element, into: &table, &arena) else {
                 skipRest()
                 break
             }
         }
-        element.attributeCount = Int32(truncatingIfNeeded: table.attributes.count) - element.firstAttribute
-        table.elements.append(element)
+        element.pointee.attributeCount = Int32(truncatingIfNeeded: table.attributes.count) - first
     }
 
     /// Reads tag and classes, up to the colon behind which the attributes begin: class names may contain colons themselves.
-    private mutating func head(of element: inout ElementTable.Element) {
+    private mutating func head(of element: UnsafeMutablePointer<ElementTable.Element>) {
         let start = position
         var headEnd = start
         while true {
@@ -95,8 +97,8 @@ private struct ChainParser {
         }
         var dot = start
         while dot < headEnd, byte(dot) != 0x2E { dot &+= 1 }
-        element.tag = range(start, dot)
-        if dot < headEnd { element.head = range(dot &+ 1, headEnd) }
+        element.pointee.tag = range(start, dot)
+        if dot < headEnd { element.pointee.head = range(dot &+ 1, headEnd) }
     }
 
     /// Where the next `"`, `;` or the given byte stands, or the end: eight bytes at a time.
@@ -115,6 +117,21 @@ private struct ChainParser {
         return end
     }
 
+    /// Where the next quote, backslash or byte below those of text stands, or the end: what may end a class.
+    @inline(__always)
+    private func tokenStop(from first: Int) -> Int {
+        var offset = first
+        while offset < end {
+            let word = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            // The borrow of a byte up to 0x22 sets its highest bit; of the bytes above the first such one it may err.
+            let low = (word &- 0x2323_2323_2323_2323) & ~word & 0x8080_8080_8080_8080
+            let found = low | Self.zeroBytes(word ^ 0x5C5C_5C5C_5C5C_5C5C)
+            if found != 0 { return min(end, offset &+ found.trailingZeroBitCount >> 3) }
+            offset &+= 8
+        }
+        return end
+    }
+
     /// The highest bit of each byte that is zero; of the bytes above the first such one it may err.
     @inline(__always)
     private static func zeroBytes(_ word: UInt64) -> UInt64 {
@@ -124,6 +141,7 @@ private struct ChainParser {
     /// Whether the end of the element or `key="` stands here.
     private func beginsAttributes(_ offset: Int) -> Bool {
         guard offset < end, byte(offset) != 0x3B else { return true }
+        if known(at: offset) != nil { return true }
         let equals = stop(from: offset, 0x3D)
         guard equals > offset, equals &+ 1 < end, byte(equals) == 0x3D, byte(equals &+ 1) == 0x22 else { return false }
         // Names of HTML attributes may contain colons (`xlink:href`); other keys do not, but class names do.
@@ -137,9 +155,95 @@ private struct ChainParser {
         return true
     }
 
+    // MARK: Attributes
+
+    /// Keys that nearly every element has.
+    private enum KnownKey {
+        case child, ofType, classes
+
+        /// How many bytes `nth-child="`, `nth-of-type="` and `attr__class="` are.
+        var length: Int { self == .child ? 11 : 13 }
+    }
+
+    /// Which of the known keys stands here: two comparisons of words instead of a search for what ends a key.
+    @inline(__always)
+    private func known(at offset: Int) -> KnownKey? {
+        let word = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        if word == Self.word("nth-chil") {
+            let rest = base.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt32.self)
+            return rest & 0xFF_FFFF == 0x22_3D64 && offset &+ 11 <= end ? .child : nil
+        }
+        guard word == Self.word("nth-of-t") || word == Self.word("attr__cl"), offset &+ 13 <= end else { return nil }
+        let rest = base.loadUnaligned(fromByteOffset: offset &+ 5, as: UInt64.self)
+        if word == Self.word("nth-of-t") { return rest == Self.word("f-type=\"") ? .ofType : nil }
+        return rest == Self.word("_class=\"") ? .classes : nil
+    }
+
+    /// Eight letters as they lie in memory.
+    @inline(__always)
+    private static func word(_ letters: StaticString) -> UInt64 {
+        UnsafeRawPointer(letters.utf8Start).loadUnaligned(as: UInt64.self)
+    }
+
+    /// Reads one of the attributes that nearly every element has, where its value is as SDKs write it.
+    ///
+    /// False, and nothing has happened, for every other: ``attribute(of:into:_:)`` knows them all.
+    @inline(__always)
+    private mutating func knownAttribute(
+        of element: UnsafeMutablePointer<ElementTable.Element>,
+        into table: inout ElementTable
+    ) -> Bool {
+        guard let key = known(at: position) else { return false }
+        if key == .classes { return classes(of: element, into: &table) }
+        let start = position &+ key.length
+        var index = start
+        var number: Int32 = 0
+        while index < end, index &- start < 9, isDigit(byte(index)) {
+            number = number &* 10 &+ Int32(byte(index) &- 0x30)
+            index &+= 1
+        }
+        guard index > start, index < end, byte(index) == 0x22 else { return false }
+        if key == .child { element.pointee.nthChild = number } else { element.pointee.nthOfType = number }
+        position = index &+ 1
+        return true
+    }
+
+    /// Reads `attr__class="…"` in one pass, unless a backslash or no quote ends the value.
+    private mutating func classes(
+        of element: UnsafeMutablePointer<ElementTable.Element>,
+        into table: inout ElementTable
+    ) -> Bool {
+        let start = position &+ KnownKey.classes.length
+        let first = table.classes.count
+        var token = start
+        var index = start
+        while true {
+            index = tokenStop(from: index)
+            let current = index < end ? byte(index) : 0x5C
+            if current == 0x5C {
+                table.classes.truncate(to: first)
+                return false
+            }
+            if current == 0x22 || UTF8Text.isBlank(current) {
+                if index > token { table.classes.append(range(token, index)) }
+                if current == 0x22 { break }
+                token = index &+ 1
+            }
+            index &+= 1
+        }
+        element.pointee.hasClassList = true
+        element.pointee.firstClass = Int32(truncatingIfNeeded: first)
+        element.pointee.classCount = Int32(truncatingIfNeeded: table.classes.count &- first)
+        table.attributes.append(
+            ElementTable.Attribute(name: range(position &+ 6, position &+ 11), value: range(start, index))
+        )
+        position = index &+ 1
+        return true
+    }
+
     /// Reads `key="value"`; false where something else stands.
     private mutating func attribute(
-        of element: inout ElementTable.Element,
+        of element: UnsafeMutablePointer<ElementTable.Element>,
         into table: inout ElementTable,
         _ arena: inout ByteArena
     ) -> Bool {
@@ -161,7 +265,7 @@ private struct ChainParser {
         }
         position = index &+ 1
         let value = escapes == 0 ? range(start, index) : unescaped(start, index, &arena)
-        assign(key, keyLength, value, to: &element, &table, arena)
+        assign(key, keyLength, value, to: &element.pointee, &table, arena)
         return true
     }
 

@@ -203,7 +203,23 @@ extension Evaluator {
 
     // MARK: Order
 
+    /// Whether a subject stands on the right side of one of the values: nearly always of one, and both are numbers.
+    @inline(__always)
     private mutating func orders(
+        _ subject: UnsafeMutablePointer<Subject>,
+        _ meaning: Operator,
+        _ operands: UnsafeMutablePointer<FlatOperand>,
+        _ count: Int,
+        _ tables: PlanTables
+    ) -> Bool {
+        guard count == 1, operands.pointee.isNumber, subject.pointee.known.isSuperset(of: [.number, .isNumber]) else {
+            return ordersAny(subject, meaning, operands, count, tables)
+        }
+        return Self.holds(meaning, subject.pointee.number, operands.pointee.number)
+    }
+
+    @inline(never)
+    private mutating func ordersAny(
         _ subject: UnsafeMutablePointer<Subject>,
         _ meaning: Operator,
         _ operands: UnsafeMutablePointer<FlatOperand>,

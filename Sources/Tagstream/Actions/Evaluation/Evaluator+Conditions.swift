@@ -8,23 +8,25 @@ extension Evaluator {
     @inline(__always)
     private mutating func evaluate(_ condition: UnsafePointer<FlatCondition>, _ tables: PlanTables) -> Outcome {
         condition.pointee.kind == .property
-            ? evaluateProperty(condition, tables) : evaluateOther(condition.pointee, tables)
+            ? evaluateProperty(condition, tables) : evaluateOther(condition, tables)
     }
 
     @inline(never)
-    private mutating func evaluateOther(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
-        switch condition.kind {
+    private mutating func evaluateOther(_ condition: UnsafePointer<FlatCondition>, _ tables: PlanTables) -> Outcome {
+        switch condition.pointee.kind {
         case .event:
-            return Outcome(TextSearch.equal(eventName(), tables.bytes(tables.operands[Int(condition.first)].text)))
+            return Outcome(
+                TextSearch.equal(eventName(), tables.bytes(tables.operands[Int(condition.pointee.first)].text))
+            )
         case .url:
-            let subject = subject(condition.slot, tables)
+            let subject = subject(condition.pointee.slot, tables)
             guard subject.pointee.kind == .string, subject.pointee.written.length > 0 else { return .isFalse }
-            return matches(subject, UnsafePointer(tables.operands.base + Int(condition.first)), tables)
-        case .element: return evaluateElement(condition, tables)
-        case .selector: return evaluateSelector(condition, tables)
-        case .elementTag: return evaluateTag(condition, tables)
-        case .elementFilter: return evaluateElementFilter(condition, tables)
-        case .property: return withUnsafePointer(to: condition) { evaluateProperty($0, tables) }
+            return matches(subject, UnsafePointer(tables.operands.base + Int(condition.pointee.first)), tables)
+        case .element: return evaluateElement(condition.pointee, tables)
+        case .selector: return evaluateSelector(condition.pointee, tables)
+        case .elementTag: return evaluateTag(condition.pointee, tables)
+        case .elementFilter: return evaluateElementFilter(condition.pointee, tables)
+        case .property: return evaluateProperty(condition, tables)
         }
     }
 

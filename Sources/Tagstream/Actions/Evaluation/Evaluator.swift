@@ -91,7 +91,6 @@ struct Evaluator: ~Copyable {
         for index in 0..<memo.count { memo[index] = 0 }
     }
 
-    @inline(__always)
     private mutating func bind(_ section: Section, _ bench: borrowing Workbench, _ tables: PlanTables, source: Int) {
         guard section.count > 0, !tables.bindings[source].isEmpty else { return }
         let binding = tables.bindings[source]
@@ -119,7 +118,7 @@ struct Evaluator: ~Copyable {
             let isSame = TextSearch.equal(arena.bytes(start, arena.count &- start), key)
             arena.truncate(to: start)
             guard isSame else { return false }
-        } else if !TextSearch.equal(written, key) {
+        } else if !TextSearch.equalPadded(written, key) {
             return false
         }
         var slot = first

@@ -115,13 +115,14 @@ extension IndexBuilder {
             } else {
                 out.entries.append(
                     PlanIndex.Entry(
-                        firstCondition: UInt32(out.firstCondition + out.conditions.count),
-                        conditionCount: UInt32(step.count),
+                        condition: conditions.first ?? -1,
+                        firstMore: UInt32(out.firstCondition + out.conditions.count),
+                        moreCount: UInt32(conditions.dropFirst().count),
                         firstAction: UInt32(out.firstAction + out.actions.count),
                         actionCount: 1
                     )
                 )
-                out.conditions += conditions
+                out.conditions += conditions.dropFirst()
             }
             out.actions.append(step.action)
         }

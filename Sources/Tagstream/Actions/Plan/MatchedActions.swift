@@ -37,13 +37,13 @@ public struct MatchedActions: ~Copyable {
     @inline(__always)
     mutating func append(_ place: Int32) { matched.append(place) }
 
-    /// Makes room for so many places.
+    /// Makes room for so many places, and for what ``put(bitsOf:from:)`` may write behind them.
     @inline(__always)
-    mutating func reserve(_ count: Int) { matched.reserve(count) }
+    mutating func reserve(_ count: Int) { matched.reserve(count &+ 2) }
 
-    /// Adds a place, for which room must have been made.
+    /// Adds the places of a word's bits, for which room must have been made.
     @inline(__always)
-    mutating func put(_ place: Int32) { matched.put(place) }
+    mutating func put(bitsOf word: UInt64, from first: Int32) { matched.put(bitsOf: word, from: first) }
 
     mutating func appendFailed(_ place: Int32) { failed.append(place) }
 }

@@ -14,8 +14,10 @@ extension Matcher {
     /// Verifies what is filed under a key for this event's name, and for any.
     @inline(__always)
     private mutating func verify(_ key: UInt64, _ scope: Int32, _ plan: ActionPlan, signature: UInt64 = .max) {
-        if scope >= 0 { verify(plan.index.posting(AccessKey.scoped(key, scope)), signature, scope, plan) }
-        verify(plan.index.posting(AccessKey.scoped(key, -1)), signature, scope, plan)
+        let posting = scope >= 0 ? plan.index.posting(AccessKey.scoped(key, scope)) : -1
+        if posting >= 0 { verify(posting, signature, scope, plan) }
+        let general = plan.index.posting(AccessKey.scoped(key, -1))
+        if general >= 0 { verify(general, signature, scope, plan) }
     }
 
     // MARK: Properties
@@ -68,12 +70,12 @@ extension Matcher {
         found.removeAll()
         let filter = plan.index.gramFilter.base
         let shift = plan.index.gramShift
-        for offset in 0...(text.count &- 4) {
+        var offset = 0
+        while offset <= text.count &- 4 {
             let gram = start.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
             let bit = AccessKey.filterBit(gram, shift)
-            if filter[Int(bit >> 6)] >> UInt64(bit & 63) & 1 == 1 {
-                found.append(AccessKey.key(kind, place: place, AccessKey.gram(gram)))
-            }
+            if filter[Int(bit >> 6)] &>> UInt64(bit) & 1 == 1 { found.append(AccessKey.gram(gram)) }
+            offset &+= 1
         }
         guard found.count > 0 else { return }
         var signature: UInt64 = 0
@@ -82,7 +84,9 @@ extension Matcher {
                 AccessKey.gram(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
             )
         }
-        for index in 0..<found.count { verify(found[index], scope, plan, signature: signature) }
+        for index in 0..<found.count {
+            verify(AccessKey.key(kind, place: place, found[index]), scope, plan, signature: signature)
+        }
     }
 
     // MARK: Elements

@@ -29,9 +29,13 @@ struct PlanIndex {
 
     /// Steps of a file that have the same other conditions, whatever actions they come from: those are evaluated once as well.
     struct Entry {
-        /// Into ``conditions``; none for steps that have no other condition.
-        var firstCondition: UInt32
-        var conditionCount: UInt32
+        /// The first of those; -1 for steps that have no other condition.
+        ///
+        /// Most entries end with it, so it is at hand.
+        var condition: Int32
+        /// The rest of them, in ``conditions``.
+        var firstMore: UInt32
+        var moreCount: UInt32
         /// Into ``actions``.
         var firstAction: UInt32
         var actionCount: UInt32
