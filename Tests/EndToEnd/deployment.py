@@ -135,8 +135,10 @@ class RunningWorker:
 class Deployment:
     """Topics, a group and transactional ids that nobody else uses, on the cluster of the module."""
 
-    def __init__(self, cluster, folder: pathlib.Path, partitions: int = 3):
+    def __init__(self, cluster, folder: pathlib.Path, partitions: int = 3, brokers: str | None = None):
         self.cluster = cluster
+        #: Where workers and commands find the cluster: a proxy before it, it may be.
+        self.brokers = brokers or cluster.address
         self.folder = folder
         self.partitions = partitions
         self.tag = "e2e-" + uuid.uuid4().hex[:10]
@@ -158,7 +160,7 @@ class Deployment:
     def settings(self, static: str | None = None, **more: object) -> dict:
         """The configuration file's content; `more` replaces whole sections."""
         settings: dict = {
-            "brokers": self.cluster.address,
+            "brokers": self.brokers,
             "application": self.tag,
             "group": self.tag,
             "input": {"topics": [self.raw], "from": "earliest"},

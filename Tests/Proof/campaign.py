@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 import checker
 import deployment as deployments
+import generations
 from checker import Check, Read, read_topic
 from feeds import CATALOGUE
 from load import MESSAGE_BYTES, Load
@@ -49,6 +50,14 @@ def failpoints_binary() -> pathlib.Path:
     return path.resolve()
 
 
+def deploy(cluster, coordinator: generations.Coordinator | None, folder: pathlib.Path) -> deployments.Deployment:
+    """Names of one's own on the cluster for workers with failpoints, which go through the proxy if there is one."""
+    made = deployments.Deployment(cluster, folder, partitions=6, brokers=coordinator and coordinator.address)
+    made.program = failpoints_binary()
+    made.coordinator = coordinator
+    return made
+
+
 @dataclasses.dataclass
 class Report:
     """A row of the table."""
@@ -72,6 +81,9 @@ class Report:
     #: The most resident bytes and open descriptors that any worker was seen with.
     resident: int = 0
     descriptors: int = 0
+    #: How often the proxy before the small broker refused offsets, and did not tell any.
+    refused: int = 0
+    unstable: int = 0
 
 
 #: What the campaigns of this process have found.
@@ -109,6 +121,8 @@ def table(reports: list[Report]) -> list[str]:
     lines.append("")
     lines.append(f"a worker had {max(r.resident for r in reports) >> 20} MiB resident and {max(r.descriptors for r in reports)} "
                  "descriptors open at most")
+    lines.append(f"offsets were refused {sum(r.refused for r in reports)} times, for their generation or member, and not told "
+                 f"{sum(r.unstable for r in reports)} times, because a transaction had sent others")
     lines.append("faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))))
     return lines
 
@@ -467,6 +481,9 @@ class Campaign:
         report.lost = sum("is lost" in problem for problem in outcome.problems)
         report.duplicated = sum("twice" in problem or "several" in problem for problem in outcome.problems)
         report.out_of_order = sum("stands behind" in problem for problem in outcome.problems)
+        if self.deployment.coordinator is not None:
+            known = self.deployment.coordinator.coordination
+            report.refused, report.unstable = sum(known.refused.values()), known.unstable
         # What is said of the whole stands before what is said of single records.
         report.problems = self.problems + outcome.problems
         report.seconds = time.monotonic() - self.began
