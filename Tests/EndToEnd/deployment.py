@@ -16,9 +16,9 @@ from waiting import until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "Examples"
-#: Six seconds are the least that a real broker takes; noida-db's sessions never expire. And it ends a rebalance about a second after it
-#: began, whoever has joined until then, and takes offsets of any generation: a member has to hear of a rebalance well before that, or
-#: two have the same partitions for a moment, which no Kafka allows.
+#: Six seconds are the least that a real broker takes; noida-db's sessions never expire. And it takes offsets of any generation, where no
+#: proxy stands before it (`generations.py`): a member has to hear of a rebalance well before that ends without it, or two have the same
+#: partitions for a moment, which no Kafka allows.
 MEMBERSHIP = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 200}
 
 

@@ -41,6 +41,14 @@ class Proxy:
         self.new = [self._place(host, self.port, compact) for compact in (False, True)]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
+    def __enter__(self) -> "Proxy":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Closes it, and fails if something went wrong in it."""
+        self.close()
+        assert not self.problems, self.problems
+
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"

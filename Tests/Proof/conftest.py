@@ -65,10 +65,8 @@ def coordinator(cluster):
     if not cluster.is_ours:
         yield None
         return
-    proxy = generations.Coordinator("127.0.0.1", cluster.port)
-    yield proxy
-    proxy.close()
-    assert not proxy.problems, proxy.problems
+    with generations.Coordinator("127.0.0.1", cluster.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture
