@@ -1,7 +1,8 @@
-"""A proxy that gives the small broker what Apache Kafka does with offsets of transactions, and it does not.
+"""A proxy that gives the small broker what Apache Kafka does with offsets of transactions and with their owners, and it does not.
 
 The small broker takes a transaction's offsets from members of any generation, and tells offsets at once while a transaction has sent
-others that it may yet commit. Either way two members may commit rows of the same records. Kafka does neither (KIP-447):
+others that it may yet commit. Either way two members may commit rows of the same records. Kafka does neither (KIP-447), and it fences a
+producer that has been replaced even when that asks for a new epoch (KIP-360):
 
 1. Offsets of another generation than the group's are refused with ILLEGAL_GENERATION, those of a member that the group does not know
    with UNKNOWN_MEMBER_ID, and those of a static member that has been replaced with FENCED_INSTANCE_ID; the client aborts. Here the
@@ -17,6 +18,9 @@ others that it may yet commit. Either way two members may commit rows of the sam
    offsets are forgotten when somebody asks for them, and its end is refused with INVALID_PRODUCER_EPOCH, which is fatal to its
    producer, as when Kafka has ended it. Its records the small broker holds until the transactional id has a new producer, as it always
    does: ending them is not the proxy's affair.
+4. A producer that has an id and an epoch and asks for the next one (InitProducerId, as librdkafka does before it aborts a transaction with
+   messages that timed out) is refused with PRODUCER_FENCED if its transactional id has another producer, or another epoch. The small
+   broker gives it a new epoch, and so the zombie would fence its successor. A producer that asks again for what it was given passes.
 
 The check of heartbeats, of static members in the group, and the time that a rebalance waits for members are the small broker's own.
 
@@ -50,6 +54,7 @@ UNKNOWN_MEMBER_ID = 25
 INVALID_PRODUCER_EPOCH = 47
 FENCED_INSTANCE_ID = 82
 UNSTABLE_OFFSET_COMMIT = 88
+PRODUCER_FENCED = 90
 
 #: A topic and its partitions, as they are asked for; and one partition of one group.
 Topics = list[tuple[str, list[int]]]
@@ -106,11 +111,13 @@ class Coordination:
         self.patience: dict[str, float] = {}
         #: Whose transactions have taken longer; a new epoch is a new owner.
         self.expired: set[Owner] = set()
+        #: By transactional id: its producer's id and epoch, and the epoch that this producer had before, -1 if it had none.
+        self.producers: dict[str, tuple[int, int, int]] = {}
         #: Switched off by tests that show what the checks are for.
         self.checks_generations = self.checks_stability = True
-        #: How often offsets were refused, by error, and stable ones not told.
+        #: How often offsets were refused, by error; stable ones were not told; and a producer was not given a new epoch.
         self.refused = collections.Counter()
-        self.unstable = 0
+        self.unstable = self.fenced = 0
 
     def judge(self, request: Request) -> bytes | None:
         """What is answered instead of the broker, behind the correlation id; None lets the request pass."""
@@ -126,6 +133,8 @@ class Coordination:
             return self._offsets_are_asked_for(body)
         if request.api == END_TRANSACTION:
             return self._is_to_end(body)
+        if request.api == INIT_PRODUCER_ID:
+            return self._wants_an_epoch(body)
         return None
 
     def notice(self, request: Request, answer: bytes) -> None:
@@ -214,13 +223,23 @@ class Coordination:
 
     # Transactions
 
+    def _wants_an_epoch(self, body: Reader) -> bytes | None:
+        transactional, _, producer, epoch = _producer(body)
+        if transactional is None or producer < 0 or transactional not in self.producers:
+            return None
+        present, *epochs = self.producers[transactional]
+        if producer == present and epoch in epochs:
+            return None
+        self.fenced += 1
+        return NO_TAGS + struct.pack(">ihqh", 0, PRODUCER_FENCED, -1, -1) + NO_TAGS
+
     def _has_new_producer(self, asked: Reader, told: Reader) -> None:
-        transactional = asked.compact_string()
-        timeout = asked.int32()
+        transactional, timeout, _, before = _producer(asked)
         told.tags()
         told.int32()
         if transactional is None or told.int16() != 0:
             return
+        self.producers[transactional] = told.int64(), told.int16(), before
         self.patience[transactional] = timeout / 1000
         for owner in [owner for owner in self.transactions if owner[0] == transactional]:
             del self.transactions[owner]
@@ -270,6 +289,14 @@ class Coordinator(Proxy):
 
 def _owner(transactional: str, body: Reader) -> Owner:
     return transactional, body.int64(), body.int16()
+
+
+def _producer(body: Reader) -> tuple[str | None, int, int, int]:
+    """An InitProducerIdRequest, version 4: the transactional id, its transactions' milliseconds, the producer's id and epoch or -1."""
+    found = body.compact_string(), body.int32(), body.int64(), body.int16()
+    body.tags()
+    body.end()
+    return found
 
 
 def _commit(body: Reader) -> tuple[Owner, str, int, str, str | None, Topics]:

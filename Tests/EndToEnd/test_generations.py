@@ -75,9 +75,14 @@ def ended(error: int = 0) -> bytes:
     return b"\0\0\0\x4d" + CALM + struct.pack(">h", error)
 
 
-def produces(known: Coordination, epoch: int = 0, timeout: int = 15_000, error: int = 0) -> None:
-    """InitProducerId 4: the transactional id has a producer."""
-    asked = request(22, 4, True, b"\x02t" + struct.pack(">iqh", timeout, -1, -1) + b"\0")
+def wants_an_epoch(producer: int = -1, epoch: int = -1, timeout: int = 15_000, transactional: bytes = b"\x02t") -> Request:
+    """InitProducerId 4: a new producer, or one that has an epoch and wants the next."""
+    return request(22, 4, True, transactional + struct.pack(">iqh", timeout, producer, epoch) + b"\0")
+
+
+def produces(known: Coordination, epoch: int = 0, timeout: int = 15_000, error: int = 0, before: int = -1) -> None:
+    """The transactional id has producer 1000 with an epoch."""
+    asked = wants_an_epoch(-1 if before < 0 else 1000, before, timeout)
     assert known.judge(asked) is None
     known.notice(asked, b"\0\0\0\x4d" + b"\0" + CALM + struct.pack(">hqh", error, 1000, epoch) + b"\0")
 
@@ -212,6 +217,36 @@ def test_an_end_that_is_under_way_has_all_of_its_time(group, clock):
     assert group.judge(fetch([5])) == UNSTABLE
     group.notice(end(), ended())
     assert group.judge(fetch([5])) is None
+
+
+FENCED = b"\0" + CALM + b"\0\x5a" + b"\xff" * 8 + b"\xff" * 2 + b"\0"
+
+
+@pytest.mark.parametrize(("asked", "answer"), [
+    (wants_an_epoch(), None),
+    (wants_an_epoch(1000, 1), None),
+    (wants_an_epoch(1000, 0), FENCED),
+    (wants_an_epoch(1000, 2), FENCED),
+    (wants_an_epoch(999, 1), FENCED),
+    # Another transactional id, and none.
+    (wants_an_epoch(1000, 0, transactional=b"\x02u"), None),
+    (wants_an_epoch(1000, 0, transactional=b"\0"), None),
+])
+def test_a_producer_that_was_replaced_gets_no_epoch(group, asked, answer):
+    """The epoch is 1, because somebody else has taken the transactional id over."""
+    produces(group, epoch=0)
+    produces(group, epoch=1)
+    assert group.judge(asked) == answer
+    assert group.fenced == (1 if answer else 0)
+
+
+def test_a_producer_may_ask_again_for_its_next_epoch(group):
+    """It has not heard the answer to its first question; whoever had the epoch before that has been replaced."""
+    produces(group, epoch=0)
+    produces(group, epoch=1, before=0)
+    assert group.judge(wants_an_epoch(1000, 0)) is None
+    produces(group, epoch=2, before=1)
+    assert group.judge(wants_an_epoch(1000, 0)) == FENCED
 
 
 def test_the_checks_can_be_switched_off(group):

@@ -81,9 +81,10 @@ class Report:
     #: The most resident bytes and open descriptors that any worker was seen with.
     resident: int = 0
     descriptors: int = 0
-    #: How often the proxy before the small broker refused offsets, and did not tell any.
+    #: How often the proxy before the small broker refused offsets, did not tell any, and fenced a producer.
     refused: int = 0
     unstable: int = 0
+    fenced: int = 0
 
 
 #: What the campaigns of this process have found.
@@ -121,8 +122,9 @@ def table(reports: list[Report]) -> list[str]:
     lines.append("")
     lines.append(f"a worker had {max(r.resident for r in reports) >> 20} MiB resident and {max(r.descriptors for r in reports)} "
                  "descriptors open at most")
-    lines.append(f"offsets were refused {sum(r.refused for r in reports)} times, for their generation or member, and not told "
-                 f"{sum(r.unstable for r in reports)} times, because a transaction had sent others")
+    lines.append(f"the proxy before the small broker: offsets of a generation or a member refused {sum(r.refused for r in reports)} times, "
+                 f"offsets not told {sum(r.unstable for r in reports)} times because a transaction had sent others, and a producer "
+                 f"that was replaced given no new epoch {sum(r.fenced for r in reports)} times")
     lines.append("faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))))
     return lines
 
@@ -483,7 +485,7 @@ class Campaign:
         report.out_of_order = sum("stands behind" in problem for problem in outcome.problems)
         if self.deployment.coordinator is not None:
             known = self.deployment.coordinator.coordination
-            report.refused, report.unstable = sum(known.refused.values()), known.unstable
+            report.refused, report.unstable, report.fenced = sum(known.refused.values()), known.unstable, known.fenced
         # What is said of the whole stands before what is said of single records.
         report.problems = self.problems + outcome.problems
         report.seconds = time.monotonic() - self.began
