@@ -22,6 +22,11 @@ producer that has been replaced even when that asks for a new epoch (KIP-360):
    messages that timed out) is refused with PRODUCER_FENCED if its transactional id has another producer, or another epoch. The small
    broker gives it a new epoch, and so the zombie would fence its successor. A producer that asks again for what it was given passes.
 
+5. The small broker loses answers to JoinGroup when somebody else asks to join just as a rebalance ends: it takes whoever was not answered
+   for one that has joined, and the group stands still until its rebalance timeout. So from the first answer on no request passes until all
+   who had asked before are answered; and as a group that is new ends its first rebalance 0.3 s after the first request, none passes
+   shortly before. Requests are kept for no longer than `KEPT`.
+
 The check of heartbeats, of static members in the group, and the time that a rebalance waits for members are the small broker's own.
 
 Versions are those that librdkafka 2.0.2 and noida-db 0.2.3 agree on: JoinGroup 5, OffsetFetch 7, InitProducerId 4, EndTxn 1 and
@@ -56,6 +61,11 @@ FENCED_INSTANCE_ID = 82
 UNSTABLE_OFFSET_COMMIT = 88
 PRODUCER_FENCED = 90
 
+#: Seconds after which the small broker ends the first rebalance of a group, less what a slow machine needs; and those for which requests
+#: to join are kept at most.
+NEW = 0.3 - 0.1
+KEPT = 1.0
+
 #: A topic and its partitions, as they are asked for; and one partition of one group.
 Topics = list[tuple[str, list[int]]]
 Place = tuple[str, str, int]
@@ -72,6 +82,24 @@ class Group:
     members: set[str] = dataclasses.field(default_factory=set)
     #: By the name of a static member: the id that it has now.
     instances: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Requests to join that are not answered yet, by identity; when the first of them came; whether somebody has been told the outcome that
+    #: they wait for.
+    asking: set[int] = dataclasses.field(default_factory=set)
+    since: float = 0
+    is_telling: bool = False
+
+    def asked(self, request: Request, now: float) -> None:
+        if not self.asking:
+            self.since = now
+        self.asking.add(id(request))
+
+    def answered(self, request: Request, has_joined: bool) -> None:
+        self.asking.discard(id(request))
+        self.is_telling = (self.is_telling or has_joined) and bool(self.asking)
+
+    def is_deaf(self, now: float) -> bool:
+        """Whether somebody who asked to join now might have others wait for ever."""
+        return self.is_telling or self.generation < 0 and bool(self.asking) and now - self.since > NEW
 
     def joined(self, generation: int, member: str, instance: str | None) -> None:
         if generation > self.generation:
@@ -135,6 +163,7 @@ class Coordination:
             return self._is_to_end(body)
         if request.api == INIT_PRODUCER_ID:
             return self._wants_an_epoch(body)
+        self.group_of(request).asked(request, self.now())
         return None
 
     def notice(self, request: Request, answer: bytes) -> None:
@@ -144,7 +173,7 @@ class Coordination:
         flexible = VERSIONS[request.api][1]
         asked, told = request.body(flexible), Reader(answer, 4)
         if request.api == JOIN_GROUP:
-            self._joined(asked, told)
+            self._joined(request, asked, told)
         elif request.api == TXN_OFFSET_COMMIT:
             self._offsets_were_sent(asked, told)
         elif request.api == INIT_PRODUCER_ID:
@@ -157,17 +186,23 @@ class Coordination:
 
     # Members
 
-    def _joined(self, asked: Reader, told: Reader) -> None:
-        group = asked.string()
-        asked.int32(), asked.int32(), asked.string()
+    def group_of(self, request: Request) -> Group:
+        """The group that somebody asks to join."""
+        return self.groups.setdefault(request.body(flexible=False).string(), Group())
+
+    def _joined(self, request: Request, asked: Reader, told: Reader) -> None:
+        # The group, its two timeouts, and the member's id, which it may not have yet.
+        asked.string(), asked.int32(), asked.int32(), asked.string()
         instance = asked.string()
         told.int32()
-        if told.int16() != 0:
-            return
-        generation = told.int32()
-        # The protocol and the leader stand before the member's own id.
-        told.string(), told.string()
-        self.groups.setdefault(group, Group()).joined(generation, told.string(), instance)
+        has_joined = told.int16() == 0
+        group = self.group_of(request)
+        group.answered(request, has_joined)
+        if has_joined:
+            generation = told.int32()
+            # The protocol and the leader stand before the member's own id.
+            told.string(), told.string()
+            group.joined(generation, told.string(), instance)
 
     # Offsets
 
@@ -268,13 +303,15 @@ class Coordinator(Proxy):
     def __init__(self, host: str, port: int, every: int = 0):
         self.coordination = Coordination()
         # Not the proxy's lock: one that it takes itself must not wait for this one.
-        self.deciding = threading.Lock()
+        self.deciding = threading.Condition()
         super().__init__(host, port, every)
 
     def judge(self, request: Request) -> bytes | None:
         if request.api not in VERSIONS:
             return None
         with self.deciding:
+            if request.api == JOIN_GROUP:
+                self.deciding.wait_for(lambda: not self.coordination.group_of(request).is_deaf(time.monotonic()), KEPT)
             return self.coordination.judge(request)
 
     def notice(self, request: Request, answer: bytes) -> None:
@@ -282,6 +319,7 @@ class Coordinator(Proxy):
             return
         with self.deciding:
             self.coordination.notice(request, answer)
+            self.deciding.notify_all()
 
 
 # The formats that are read or written in several places

@@ -43,11 +43,18 @@ def request(api: int, version: int, flexible: bool, body: bytes) -> Request:
     return Request.read(struct.pack(">hhi", api, version, 77) + b"\0\x07rdkafka" + (b"\0" if flexible else b"") + body)
 
 
-def join(known: Coordination, generation: int, member: str, instance: str | None = None, error: int = 0) -> None:
-    """JoinGroup 5: an answer to a member."""
+def wants_to_join(known: Coordination, instance: str | None = None) -> Request:
+    """JoinGroup 5: a member asks."""
     asked = request(11, 5, False, b"\0\x01g" + struct.pack(">ii", 6000, 300_000) + b"\0\0" + string(instance) + b"\0\x08consumer"
                     + b"\0\0\0\x01" + b"\0\x05range" + b"\0\0\0\x02hi")
     assert known.judge(asked) is None
+    return asked
+
+
+def join(known: Coordination, generation: int, member: str, instance: str | None = None, error: int = 0,
+         asked: Request | None = None) -> None:
+    """The answer to a member, and its question if that was not asked before."""
+    asked = asked or wants_to_join(known, instance)
     answer = b"\0\0\0\x4d" + CALM + struct.pack(">hi", error, generation) + b"\0\x05range" + b"\0\x03ann" + string(member) + b"\0\0\0\0"
     known.notice(asked, answer)
 
@@ -140,6 +147,40 @@ def test_an_answer_that_is_an_error_tells_nothing(group):
 
 def test_a_group_that_nobody_has_joined(clock):
     assert Coordination(clock).judge(offsets(4, "ann")) == refusal(ILLEGAL_GENERATION)
+
+
+def test_nobody_asks_while_others_are_told(group, clock):
+    """From the first answer until the last one that was waited for then."""
+    one, two = wants_to_join(group), wants_to_join(group)
+    known = group.groups["g"]
+    assert not known.is_deaf(clock())
+    join(group, 5, "ann", asked=one)
+    assert known.is_deaf(clock())
+    join(group, 5, "bob", asked=two)
+    assert not known.is_deaf(clock())
+
+
+def test_who_is_told_to_ask_again_keeps_nobody(group, clock):
+    """The answer that is an error is not the outcome that another one waits for."""
+    one, two = wants_to_join(group), wants_to_join(group)
+    join(group, -1, "ann", error=79, asked=one)
+    assert not group.groups["g"].is_deaf(clock())
+    join(group, 5, "bob", asked=two)
+    assert not group.groups["g"].is_deaf(clock())
+
+
+def test_nobody_asks_shortly_before_a_first_rebalance_ends(clock):
+    known = Coordination(clock)
+    first = wants_to_join(known)
+    clock.seconds = 0.19
+    assert not known.groups["g"].is_deaf(clock())
+    clock.seconds = 0.21
+    assert known.groups["g"].is_deaf(clock())
+    join(known, 1, "ann", asked=first)
+    assert not known.groups["g"].is_deaf(clock())
+    wants_to_join(known)
+    clock.seconds = 9
+    assert not known.groups["g"].is_deaf(clock())
 
 
 def test_offsets_are_open_until_the_end_is_confirmed(group):
