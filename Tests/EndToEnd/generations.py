@@ -21,7 +21,6 @@ producer that has been replaced even when that asks for a new epoch (KIP-360):
 4. A producer that has an id and an epoch and asks for the next one (InitProducerId, as librdkafka does before it aborts a transaction with
    messages that timed out) is refused with PRODUCER_FENCED if its transactional id has another producer, or another epoch. The small
    broker gives it a new epoch, and so the zombie would fence its successor. A producer that asks again for what it was given passes.
-
 5. The small broker loses answers to JoinGroup when somebody else asks to join just as a rebalance ends: it takes whoever was not answered
    for one that has joined, and the group stands still until its rebalance timeout. So from the first answer on no request passes until all
    who had asked before are answered; and as a group that is new ends its first rebalance 0.3 s after the first request, none passes

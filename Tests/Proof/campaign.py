@@ -403,6 +403,16 @@ class Campaign:
         self.launch(slot)
         self.recovered("SIGTERM", began, before, counts=False)
 
+    @staticmethod
+    def was_replaced(worker: deployments.RunningWorker) -> bool:
+        """Whether a worker that was suspended has ended because its place is taken, with 4, or with 3 and the sentence about static members.
+
+        One that has slept through its session is fenced by its own second coming (librdkafka joins anew while the old member's heartbeat is
+        under way), and a zombie may hear as a consumer that it was replaced before it hears so as a producer.
+        """
+        code = worker.process.returncode
+        return code == 4 or code == 3 and "Static consumer fenced" in worker.stderr
+
     def suspend(self, slot: Slot, seconds: float) -> None:
         """SIGSTOP for longer than a transaction may last, then SIGCONT: it goes on, or says that it was replaced and ends with 4."""
         self.disturb(0.15)
@@ -413,10 +423,7 @@ class Campaign:
         try:
             self.recovered("SIGSTOP", began, before, counts=False)
         except AssertionError:
-            # A static member that has slept through its session is fenced by its own second coming (librdkafka joins anew while the old
-            # member's heartbeat is under way): that ends with 3 and the sentence about it.
-            code = slot.worker.process.returncode
-            if code != 4 and (code != 3 or "Static consumer fenced" not in slot.worker.stderr):
+            if not self.was_replaced(slot.worker):
                 raise
             self.fenced.add(slot.worker.name)
             self.launch(slot)
@@ -435,7 +442,8 @@ class Campaign:
         if suspended:
             self.recovered("zombie", began, before, counts=False)
             old.send(signal.SIGCONT)
-        assert old.wait(60) == 4, f"{old.name} ended with {old.process.returncode}:\n{old.stderr[-3000:]}"
+        code = old.wait(60)
+        assert code == 4 or suspended and self.was_replaced(old), f"{old.name} ended with {code}:\n{old.stderr[-3000:]}"
         self.fenced.add(old.name)
         if not suspended:
             self.recovered("one slot twice", began, before, counts=False)
