@@ -1,7 +1,10 @@
-"""A worker that its group has left behind, and one whose commit is on its way: what the proxy before the small broker is for.
+"""A worker that its group has left behind: what the proxy before the small broker is for.
 
-Each is done with the proxy's check and without it. Without it rows are there twice: that is how the check is seen to be needed, and the
-test to see. On a given cluster the checks are the cluster's and cannot be switched off; `test_real_cluster.py` has its tests.
+It is done with the proxy's check of generations and without it. Without it rows are there twice: that is how the check is seen to be needed, and the
+test to see. On a given cluster the check is the cluster's and cannot be switched off; `test_real_cluster.py` has its tests.
+
+That offsets are not told while a transaction has sent others is shown by `Tests/EndToEnd/test_generations.py` only: the small broker does
+not always give each partition to one member when a rebalance ends without somebody, and here the group needs time to come to rest.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ import deployment as deployments
 from checker import Check, check
 from feeds import CATALOGUE, stream
 from generations import ILLEGAL_GENERATION, TXN_OFFSET_COMMIT, Coordinator
-from proxy import END_TRANSACTION
 from waiting import until
 from wire import Request
 
@@ -25,7 +27,7 @@ SETTINGS = {"kafka": deployments.MEMBERSHIP | {"max.poll.interval.ms": 6000},
             "transaction": {"max_records": 50, "max_ms": 20, "timeout_ms": 40_000}}
 FIRST, SECOND = 900, 300
 
-pytestmark = pytest.mark.own_broker(reason="the checks that are switched off are the proxy's")
+pytestmark = pytest.mark.own_broker(reason="the check that is switched off is the proxy's")
 
 
 class Keeper(Coordinator):
@@ -126,26 +128,3 @@ def test_without_that_check_rows_are_there_twice(deployment):
     drained(workers)
     assert twice(deployment, records)
     assert not deployment.coordinator.coordination.refused
-
-
-def test_offsets_are_not_told_while_a_transaction_has_sent_others(deployment):
-    """The commit of a worker that is stopped is on its way: whoever has its partitions begins behind it."""
-    known = deployment.coordinator.coordination
-    worker, leader, records = stopped(deployment, END_TRANSACTION)
-    guest = deployment.worker(slot=2, **SETTINGS)
-    # Not once: librdkafka asks again.
-    until(lambda: known.unstable >= 3, 30, "somebody to ask for the offsets")
-    released(deployment, worker)
-    finished(deployment, [worker, leader, guest], records)
-    assert not known.expired
-
-
-def test_without_that_check_either_rows_are_there_twice(deployment):
-    """As it is with the small broker alone."""
-    deployment.coordinator.coordination.checks_stability = False
-    worker, leader, records = stopped(deployment, END_TRANSACTION)
-    guest = deployment.worker(slot=2, **SETTINGS)
-    deployment.await_committed(FIRST, worker=guest)
-    released(deployment, worker)
-    drained([worker, leader, guest])
-    assert twice(deployment, records)
