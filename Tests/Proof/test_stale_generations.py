@@ -1,7 +1,7 @@
 """A worker that its group has left behind: what the proxy before the small broker is for.
 
-It is done with the proxy's check of generations and without it. Without it rows are there twice: that is how the check is seen to be needed, and the
-test to see. On a given cluster the check is the cluster's and cannot be switched off; `test_real_cluster.py` has its tests.
+It is done with the proxy's check of generations and without it. Without it rows are there twice: that is how the check is seen to be
+needed, and the test to see. On a given cluster the check is the cluster's and cannot be switched off; `test_real_cluster.py` has its tests.
 
 That offsets are not told while a transaction has sent others is shown by `Tests/EndToEnd/test_generations.py` only: the small broker does
 not always give each partition to one member when a rebalance ends without somebody, and here the group needs time to come to rest.
