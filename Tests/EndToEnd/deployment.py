@@ -16,9 +16,9 @@ from waiting import until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "Examples"
-#: Six seconds are the least that a real broker takes; noida-db's sessions never expire. And it ends a rebalance about a second after it
-#: began, whoever has joined until then, and takes offsets of any generation: a member has to hear of a rebalance well before that, or
-#: two have the same partitions for a moment, which no Kafka allows.
+#: Six seconds are the least that a real broker takes; noida-db's sessions never expire. And it takes offsets of any generation, where no
+#: proxy stands before it (`generations.py`): a member has to hear of a rebalance well before that ends without it, or two have the same
+#: partitions for a moment, which no Kafka allows.
 MEMBERSHIP = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 200}
 
 
@@ -135,8 +135,10 @@ class RunningWorker:
 class Deployment:
     """Topics, a group and transactional ids that nobody else uses, on the cluster of the module."""
 
-    def __init__(self, cluster, folder: pathlib.Path, partitions: int = 3):
+    def __init__(self, cluster, folder: pathlib.Path, partitions: int = 3, brokers: str | None = None):
         self.cluster = cluster
+        #: Where workers and commands find the cluster: a proxy before it, it may be.
+        self.brokers = brokers or cluster.address
         self.folder = folder
         self.partitions = partitions
         self.tag = "e2e-" + uuid.uuid4().hex[:10]
@@ -158,7 +160,7 @@ class Deployment:
     def settings(self, static: str | None = None, **more: object) -> dict:
         """The configuration file's content; `more` replaces whole sections."""
         settings: dict = {
-            "brokers": self.cluster.address,
+            "brokers": self.brokers,
             "application": self.tag,
             "group": self.tag,
             "input": {"topics": [self.raw], "from": "earliest"},

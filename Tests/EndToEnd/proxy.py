@@ -1,9 +1,11 @@
 """A proxy in front of one broker that knows so much of Kafka's protocol that single requests can be lost.
 
-It cuts the stream into frames (four bytes of length, then the API's key), and writes its own port over the broker's in every answer,
-so that clients stay with it. Three things become of requests that end a transaction, in turn: one is lost before it reaches the broker;
+It cuts the stream into frames (`wire.py`), and writes its own port over the broker's in the answers that name brokers, so that clients
+stay with it. With `every`, three things become of requests that end a transaction, in turn: one is lost before it reaches the broker;
 the answer to one is lost behind it, and either way the client sees the connection end and cannot know which; and one is done and
 answered as if it could not have been (INVALID_TXN_STATE), which is fatal to the client's producer.
+
+What else there is to know of requests and answers a proxy of another kind says (`generations.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ import socket
 import struct
 import threading
 
+from wire import Request, frame as next_frame
+
+METADATA = 3
+FIND_COORDINATOR = 10
 END_TRANSACTION = 26
 INVALID_TXN_STATE = 48
 
@@ -19,19 +25,29 @@ INVALID_TXN_STATE = 48
 class Proxy:
     """Listens on a loopback port of its own until it is closed."""
 
-    def __init__(self, host: str, port: int, every: int = 10):
+    def __init__(self, host: str, port: int, every: int = 0):
         self.target = (host, port)
-        #: One in so many requests to end a transaction is disturbed: counted, not drawn, so that of few requests some are as well.
+        #: One in so many requests to end a transaction is disturbed, none with 0: counted, not drawn, so that of few requests some are too.
         self.every = every
         self.lock = threading.Lock()
         self.disturbed = {"request": 0, "answer": 0, "lie": 0}
         self.passed = 0
-        self.links: list[_Link] = []
+        #: What went wrong in the proxy itself; whoever has one says so when the test ends.
+        self.problems: list[str] = []
+        self.links: set[_Link] = set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.old = [self._place(host, port, compact) for compact in (False, True)]
         self.new = [self._place(host, self.port, compact) for compact in (False, True)]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def __enter__(self) -> "Proxy":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Closes it, and fails if something went wrong in it."""
+        self.close()
+        assert not self.problems, self.problems
 
     @property
     def address(self) -> str:
@@ -53,8 +69,10 @@ class Proxy:
     def leave(self) -> None:
         """As a broker that is stopped: connections end, and new ones are refused. The broker behind keeps what it has."""
         self.close()
-        while self.links:
-            self.links.pop().cut()
+        with self.lock:
+            links = list(self.links)
+        for link in links:
+            link.cut()
 
     def come_back(self) -> None:
         """As a broker that is started again, at the same place."""
@@ -65,17 +83,31 @@ class Proxy:
         while True:
             try:
                 client, _ = listener.accept()
-                broker = socket.create_connection(self.target)
             except OSError:
                 return
+            try:
+                broker = socket.create_connection(self.target)
+            except OSError:
+                client.close()
+                continue
             link = _Link(self, client, broker)
-            self.links.append(link)
+            with self.lock:
+                self.links.add(link)
             threading.Thread(target=link.requests, daemon=True).start()
             threading.Thread(target=link.answers, daemon=True).start()
 
-    def fate(self, frame: bytes) -> str | None:
-        """What becomes of a request."""
-        if struct.unpack(">h", frame[:2])[0] != END_TRANSACTION:
+    # What becomes of requests, and what is learnt from answers
+
+    def judge(self, request: Request) -> bytes | None:
+        """What is answered instead of the broker, all behind the correlation id; None lets the request pass."""
+        return None
+
+    def notice(self, request: Request, answer: bytes) -> None:
+        """Sees what the broker has answered, before anybody else does and whatever becomes of it."""
+
+    def fate(self, request: Request) -> str | None:
+        """What becomes of a request that passes."""
+        if request.api != END_TRANSACTION or not self.every:
             return None
         with self.lock:
             disturbed = sum(self.disturbed.values())
@@ -86,14 +118,22 @@ class Proxy:
             self.disturbed[fate] += 1
             return fate
 
+    def under_own_address(self, answer: bytes) -> bytes:
+        for old, new in zip(self.old, self.new):
+            answer = answer.replace(old, new)
+        return answer
+
 
 class _Link:
     """One client's connection and the one to the broker behind it."""
 
     def __init__(self, proxy: Proxy, client: socket.socket, broker: socket.socket):
         self.proxy, self.client, self.broker = proxy, client, broker
-        #: Correlation ids of requests whose answers are lost or falsified, with what becomes of them.
-        self.doomed: dict[bytes, str] = {}
+        #: Requests that the broker has not answered yet, by correlation id, and what is to become of the answer.
+        self.waiting: dict[bytes, tuple[Request, str | None]] = {}
+        #: Both directions write to the client: what the broker answers, and what is answered instead.
+        self.telling = threading.Lock()
+        self.directions = 2
         for end in (client, broker):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -105,47 +145,59 @@ class _Link:
                 pass
 
     def requests(self) -> None:
-        try:
-            while frame := _frame(self.client):
-                fate = self.proxy.fate(frame)
-                if fate == "request":
-                    break
-                if fate is not None:
-                    self.doomed[frame[4:8]] = fate
-                self.broker.sendall(struct.pack(">i", len(frame)) + frame)
-        except OSError:
-            pass
-        self.cut()
+        self._until_the_end(self._request, self.client)
 
     def answers(self) -> None:
+        self._until_the_end(self._answer, self.broker)
+
+    def _until_the_end(self, handle, source: socket.socket) -> None:
+        """Handles frame after frame; when both directions have ended the sockets are given back."""
         try:
-            while frame := _frame(self.broker):
-                fate = self.doomed.pop(frame[:4], None)
-                if fate == "answer":
-                    break
-                if fate == "lie":
-                    # Behind the correlation id and the time of throttling stands the error's code.
-                    frame = frame[:8] + struct.pack(">h", INVALID_TXN_STATE) + frame[10:]
-                for old, new in zip(self.proxy.old, self.proxy.new):
-                    frame = frame.replace(old, new)
-                self.client.sendall(struct.pack(">i", len(frame)) + frame)
+            while (frame := next_frame(source)) and handle(frame):
+                pass
         except OSError:
             pass
+        except Exception as failure:  # noqa: BLE001: a test that does not hear of it would wait for ever, or pass
+            self.proxy.problems.append(f"the proxy failed: {type(failure).__name__}: {failure}")
         self.cut()
+        with self.proxy.lock:
+            self.directions -= 1
+            is_last = self.directions == 0
+            if is_last:
+                self.proxy.links.discard(self)
+        if is_last:
+            self.client.close()
+            self.broker.close()
 
+    def _request(self, frame: bytes) -> bool:
+        """Whether the connection goes on."""
+        request = Request.read(frame)
+        instead = self.proxy.judge(request)
+        if instead is not None:
+            # Before answers to earlier requests, it may be: clients find what they asked by the correlation id.
+            self._tell(request.correlation + instead)
+            return True
+        fate = self.proxy.fate(request)
+        if fate == "request":
+            return False
+        self.waiting[request.correlation] = (request, fate)
+        self.broker.sendall(struct.pack(">i", len(frame)) + frame)
+        return True
 
-def _frame(end: socket.socket) -> bytes:
-    """The next frame without its length; empty at the stream's end."""
-    head = _exactly(end, 4)
-    return _exactly(end, struct.unpack(">i", head)[0]) if head else b""
+    def _answer(self, frame: bytes) -> bool:
+        """Whether the connection goes on."""
+        request, fate = self.waiting.pop(frame[:4])
+        self.proxy.notice(request, frame)
+        if fate == "answer":
+            return False
+        if fate == "lie":
+            # Behind the correlation id and the time of throttling stands the error's code.
+            frame = frame[:8] + struct.pack(">h", INVALID_TXN_STATE) + frame[10:]
+        if request.api in (METADATA, FIND_COORDINATOR):
+            frame = self.proxy.under_own_address(frame)
+        self._tell(frame)
+        return True
 
-
-def _exactly(end: socket.socket, count: int) -> bytes:
-    parts = []
-    while count:
-        part = end.recv(min(count, 1 << 20))
-        if not part:
-            return b""
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
+    def _tell(self, frame: bytes) -> None:
+        with self.telling:
+            self.client.sendall(struct.pack(">i", len(frame)) + frame)

@@ -41,7 +41,7 @@ def test_memory_is_flat_while_the_broker_is_away(deployment, capsys, way):
     deployment.apply(CATALOGUE)
     seconds = MINUTES * 60
     records = []
-    proxy = Proxy("127.0.0.1", deployment.cluster.port, every=1 << 30)
+    proxy = Proxy("127.0.0.1", deployment.cluster.port)
     stop = threading.Event()
 
     def keep_feeding() -> None:

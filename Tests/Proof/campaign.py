@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 import checker
 import deployment as deployments
+import generations
 from checker import Check, Read, read_topic
 from feeds import CATALOGUE
 from load import MESSAGE_BYTES, Load
@@ -49,6 +50,14 @@ def failpoints_binary() -> pathlib.Path:
     return path.resolve()
 
 
+def deploy(cluster, coordinator: generations.Coordinator | None, folder: pathlib.Path) -> deployments.Deployment:
+    """Names of one's own on the cluster for workers with failpoints, which go through the proxy if there is one."""
+    made = deployments.Deployment(cluster, folder, partitions=6, brokers=coordinator and coordinator.address)
+    made.program = failpoints_binary()
+    made.coordinator = coordinator
+    return made
+
+
 @dataclasses.dataclass
 class Report:
     """A row of the table."""
@@ -72,6 +81,10 @@ class Report:
     #: The most resident bytes and open descriptors that any worker was seen with.
     resident: int = 0
     descriptors: int = 0
+    #: How often the proxy before the small broker refused offsets, did not tell any, and fenced a producer.
+    refused: int = 0
+    unstable: int = 0
+    fenced: int = 0
 
 
 #: What the campaigns of this process have found.
@@ -109,6 +122,9 @@ def table(reports: list[Report]) -> list[str]:
     lines.append("")
     lines.append(f"a worker had {max(r.resident for r in reports) >> 20} MiB resident and {max(r.descriptors for r in reports)} "
                  "descriptors open at most")
+    lines.append(f"the proxy before the small broker: offsets of a generation or a member refused {sum(r.refused for r in reports)} times, "
+                 f"offsets not told {sum(r.unstable for r in reports)} times because a transaction had sent others, and a producer "
+                 f"that was replaced given no new epoch {sum(r.fenced for r in reports)} times")
     lines.append("faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))))
     return lines
 
@@ -387,6 +403,16 @@ class Campaign:
         self.launch(slot)
         self.recovered("SIGTERM", began, before, counts=False)
 
+    @staticmethod
+    def was_replaced(worker: deployments.RunningWorker) -> bool:
+        """Whether a worker that was suspended has ended because its place is taken, with 4, or with 3 and the sentence about static members.
+
+        One that has slept through its session is fenced by its own second coming (librdkafka joins anew while the old member's heartbeat is
+        under way), and a zombie may hear as a consumer that it was replaced before it hears so as a producer.
+        """
+        code = worker.process.returncode
+        return code == 4 or code == 3 and "Static consumer fenced" in worker.stderr
+
     def suspend(self, slot: Slot, seconds: float) -> None:
         """SIGSTOP for longer than a transaction may last, then SIGCONT: it goes on, or says that it was replaced and ends with 4."""
         self.disturb(0.15)
@@ -397,10 +423,7 @@ class Campaign:
         try:
             self.recovered("SIGSTOP", began, before, counts=False)
         except AssertionError:
-            # A static member that has slept through its session is fenced by its own second coming (librdkafka joins anew while the old
-            # member's heartbeat is under way): that ends with 3 and the sentence about it.
-            code = slot.worker.process.returncode
-            if code != 4 and (code != 3 or "Static consumer fenced" not in slot.worker.stderr):
+            if not self.was_replaced(slot.worker):
                 raise
             self.fenced.add(slot.worker.name)
             self.launch(slot)
@@ -419,7 +442,8 @@ class Campaign:
         if suspended:
             self.recovered("zombie", began, before, counts=False)
             old.send(signal.SIGCONT)
-        assert old.wait(60) == 4, f"{old.name} ended with {old.process.returncode}:\n{old.stderr[-3000:]}"
+        code = old.wait(60)
+        assert code == 4 or suspended and self.was_replaced(old), f"{old.name} ended with {code}:\n{old.stderr[-3000:]}"
         self.fenced.add(old.name)
         if not suspended:
             self.recovered("one slot twice", began, before, counts=False)
@@ -467,6 +491,9 @@ class Campaign:
         report.lost = sum("is lost" in problem for problem in outcome.problems)
         report.duplicated = sum("twice" in problem or "several" in problem for problem in outcome.problems)
         report.out_of_order = sum("stands behind" in problem for problem in outcome.problems)
+        if self.deployment.coordinator is not None:
+            known = self.deployment.coordinator.coordination
+            report.refused, report.unstable, report.fenced = sum(known.refused.values()), known.unstable, known.fenced
         # What is said of the whole stands before what is said of single records.
         report.problems = self.problems + outcome.problems
         report.seconds = time.monotonic() - self.began

@@ -57,7 +57,7 @@ def main() -> int:
 
     import broker
     import campaign
-    import deployment as deployments
+    import generations
 
     print(f"chaos: seed {given.seed}, {given.minutes:g} minutes, {given.brokers or 'a noida-db for every campaign'}")
     end = time.monotonic() + given.minutes * 60
@@ -69,8 +69,8 @@ def main() -> int:
         chance = random.Random(seed)
         with tempfile.TemporaryDirectory(prefix="tagstream-chaos-") as folder:
             cluster = broker.GivenCluster(given.brokers) if given.brokers else broker.OwnBroker(pathlib.Path(folder) / "broker")
-            made = deployments.Deployment(cluster, pathlib.Path(folder), partitions=6)
-            made.program = campaign.failpoints_binary()
+            coordinator = generations.Coordinator("127.0.0.1", cluster.port) if cluster.is_ours else None
+            made = campaign.deploy(cluster, coordinator, pathlib.Path(folder))
             try:
                 run = campaign.Campaign(made, f"chaos {number}", seed).start()
                 for _ in range(given.faults):
@@ -78,11 +78,14 @@ def main() -> int:
                         break
                     fault(run, chance)
                 run.finish()
+                assert coordinator is None or not coordinator.problems, coordinator.problems
             except (AssertionError, TimeoutError) as failure:
                 failures += 1
                 print(f"chaos: seed {seed} FAILED: {failure}")
             finally:
                 made.stop()
+                if coordinator is not None:
+                    coordinator.close()
                 cluster.stop()
         print(campaign.table(campaign.REPORTS[-1:])[2] if campaign.REPORTS else "no campaign came to its end")
 

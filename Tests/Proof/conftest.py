@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import broker  # noqa: E402
 import deployment as deployments  # noqa: E402
 import campaign  # noqa: E402
+import generations  # noqa: E402
 
 
 def pytest_configure(config):
@@ -59,9 +60,18 @@ def cluster(tmp_path):
 
 
 @pytest.fixture
-def deployment(cluster, tmp_path):
+def coordinator(cluster):
+    """The proxy that gives the small broker Kafka's checks of offsets; none before a given cluster, which has them."""
+    if not cluster.is_ours:
+        yield None
+        return
+    with generations.Coordinator("127.0.0.1", cluster.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def deployment(cluster, coordinator, tmp_path):
     """Names of one's own on the cluster, with the executable that has failpoints."""
-    made = deployments.Deployment(cluster, tmp_path, partitions=6)
-    made.program = campaign.failpoints_binary()
+    made = campaign.deploy(cluster, coordinator, tmp_path)
     yield made
     made.stop()

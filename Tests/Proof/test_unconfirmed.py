@@ -7,31 +7,27 @@ import time
 import pytest
 
 from campaign import Campaign
-from proxy import Proxy
 
 #: How many ends have to be disturbed in each of the three ways.
 DISTURBED = 3
 
 
-@pytest.mark.own_broker(reason="the proxy stands in front of one broker whose port it knows")
+@pytest.mark.own_broker(reason="a proxy has to stand before the broker")
 def test_ends_of_transactions_are_lost(deployment):
     """Of every four requests to end a transaction one is lost, or its answer is, or is false, in turn."""
-    cluster = deployment.cluster
-    proxy = Proxy("127.0.0.1", cluster.port, every=4)
-    try:
-        run = Campaign(deployment, "ends of transactions lost", 11, brokers=proxy.address).start()
-        # How many transactions a burst becomes depends on the machine; how many of their ends are to be disturbed does not.
-        deadline = time.monotonic() + 90
-        while min(proxy.disturbed.values()) < DISTURBED and time.monotonic() < deadline:
-            run.feeder.burst(300)
-            run.await_progress(run.monitor.look())
-        # Nothing more is disturbed, so that what is left is worked off in the time that a campaign has for it.
-        proxy.every = 1 << 30
-        for fate, kind in (("request", "end of transaction lost"), ("answer", "answer to it lost"), ("lie", "answer to it false")):
-            run.report.faults[kind] += proxy.disturbed[fate]
-        run.finish()
-    finally:
-        proxy.close()
+    proxy = deployment.coordinator
+    proxy.every = 4
+    run = Campaign(deployment, "ends of transactions lost", 11).start()
+    # How many transactions a burst becomes depends on the machine; how many of their ends are to be disturbed does not.
+    deadline = time.monotonic() + 90
+    while min(proxy.disturbed.values()) < DISTURBED and time.monotonic() < deadline:
+        run.feeder.burst(300)
+        run.await_progress(run.monitor.look())
+    # Nothing more is disturbed, so that what is left is worked off in the time that a campaign has for it.
+    proxy.every = 0
+    for fate, kind in (("request", "end of transaction lost"), ("answer", "answer to it lost"), ("lie", "answer to it false")):
+        run.report.faults[kind] += proxy.disturbed[fate]
+    run.finish()
     recoveries = sum(slot.worker.summary()["recoveries"] for slot in run.slots)
     print(f"disturbed: {proxy.disturbed}, passed: {proxy.passed}, recovered with a new producer: {recoveries}")
     assert min(proxy.disturbed.values()) >= DISTURBED, proxy.passed
