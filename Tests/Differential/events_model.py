@@ -225,11 +225,7 @@ class Reader:
     def key(self):
         written = self.take(STRING)[1]
         key = unescape(written)
-        size = len(key.encode())
-        # "As written": how often an escape is itself escaped depends on where the object stands.
-        if size <= KEY_BYTES < 12 * size and written != key:
-            raise Open
-        if size > KEY_BYTES:
+        if len(key.encode()) > KEY_BYTES:
             self.counts.faults.add("limit_key_length")
         self.counts.keys += 1
         if self.counts.keys > KEYS:
@@ -312,6 +308,11 @@ def decode(value):
         if not isinstance(inner, Object):
             raise Dead("invalid_json", *counts.faults)
         event.fields = dict(inner)
+        # Of the names of one thing those of the envelope count, whichever they are.
+        for names in (("token", "$token", "api_key"), ("distinct_id", "$distinct_id")):
+            if any(is_set(outer.get(name)) for name in names):
+                for name in names:
+                    event.fields.pop(name, None)
         event.duplicates = duplicates(outer, FIELDS) + duplicates(inner, FIELDS)
         for name, field in outer.items():
             if name not in ("data", "properties", "timestamp") and is_set(field):
@@ -392,22 +393,30 @@ def text_of(value):
     return value if isinstance(value, str) else JSONText(value)
 
 
+#: Unicode's White_Space.
+WHITE_SPACE = set("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {chr(scalar) for scalar in range(0x2000, 0x200B)}
+
+
 def is_blank(text):
-    # Which characters are blanks the page does not say: those up to U+0020.
-    return all(character <= " " for character in text)
+    return set(text) <= WHITE_SPACE
 
 
 # MARK: Time
 
 CLOCK = r"(?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,](?P<f>\d+))?)?"
 ZONE = r" *(?:[Zz]|(?P<sign>[+-])(?P<zh>\d\d)(?::?(?P<zm>\d\d))?)?"
-ISO = re.compile(r"(?P<y>\d{4})(?P<s>[-/])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?)(?:[Tt ]" + CLOCK + ZONE + ")?", re.A)
+NAMED = r"(?: *(?P<name>[A-Za-z]{2,3})|" + ZONE + ")"
+ISO = re.compile(r"(?P<y>\d{4})(?P<s>[-/])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?)(?:[Tt ]" + CLOCK + NAMED + ")?", re.A)
 MAIL = re.compile(
     # Whether the three letters name a day of the week is not looked at, as the product does it; the page shows `Mon`.
-    r"(?:[A-Za-z]{3},)? *(?P<d>\d\d?) *(?P<m>[A-Za-z]{3}) *(?P<y>\d{4})(?: +" + CLOCK + r"(?: *(?:GMT|UT|UTC)|" + ZONE + "))?",
+    r"(?:[A-Za-z]{3},)? *(?P<d>\d\d?) *(?P<m>[A-Za-z]{3}) *(?P<y>\d{4}|\d\d)(?: +" + CLOCK + NAMED
+    + r"(?: *\([^()]*\))?)?",
     re.A | re.S,
 )
 EPOCH = re.compile(r"(?P<sign>-?)(?P<whole>\d{1,16})(?:\.(?P<f>\d*))?", re.A)
+POWER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?[eE][+-]?\d+", re.A)
+#: RFC 2822, 4.3: hours that they are ahead of UTC.
+NAMES = {"gmt": 0, "ut": 0, "utc": 0, "edt": -4, "est": -5, "cdt": -5, "cst": -6, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8}
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 
@@ -427,12 +436,15 @@ def instant(value):
     if found:
         micros = int(((found["f"] or "") + "000000")[:6])
         whole = int(found["whole"])
-        # "From 100000000000 on milliseconds"; the year 9999 ends both.
+        # "From 100000000000 on milliseconds", and up to 9e15 of them.
         is_milliseconds = whole >= 100_000_000_000
-        if whole >= 253_402_300_800 * (1000 if is_milliseconds else 1):
+        if whole >= 9_000_000_000_000_000:
             return None
         result = whole * 1000 + micros // 1000 if is_milliseconds else whole * 1_000_000 + micros
         return -result if found["sign"] else result
+    if POWER.fullmatch(text):
+        number = float(text)
+        return int(number * (1000 if abs(number) >= 1e11 else 1_000_000)) if abs(number) < 9e15 else None
     found = MAIL.fullmatch(text)
     if found and found["m"].lower() in MONTHS:
         return civil(found, MONTHS.index(found["m"].lower()) + 1)
@@ -442,6 +454,8 @@ def instant(value):
 def civil(found, month):
     """A date that the calendar does not have cannot be read; second 60 is the next minute's first."""
     year, day = int(found["y"]), int(found["d"])
+    if len(found["y"]) == 2:
+        year += 2000 if year < 50 else 1900
     # Python has no year 0; the calendar repeats after 400 years, which have 146,097 days.
     shift = 400 if year < 400 else 0
     try:
@@ -455,6 +469,10 @@ def civil(found, month):
     if hour > 23 or minute > 59 or second > 60:
         return None
     seconds += hour * 3600 + minute * 60 + second
+    if found["name"]:
+        if found["name"].lower() not in NAMES:
+            return None
+        seconds -= NAMES[found["name"].lower()] * 3600
     if found["sign"]:
         hours, minutes = int(found["zh"]), int(found["zm"] or 0)
         if hours > 23 or minutes > 59:
@@ -472,14 +490,13 @@ def printed(micros):
 
 
 def offset_of(value):
-    """Fractions are cut; a number with an exponent counts as missing."""
+    """Fractions are cut; more than 1e15 milliseconds are as good as those."""
     if not isinstance(value, str):
         return None
-    found = re.fullmatch(r"(-?)([0-9]+)", value) or re.fullmatch(r"(-?)(0|[1-9][0-9]*)\.[0-9]+", value)
-    # That more than 279 years are absurd is the product's own idea.
-    if not found or int(found[2]) > 1 << 43:
+    if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|-?[0-9]+", value):
         return None
-    return -int(found[2]) if found[1] else int(found[2])
+    number = float(value)
+    return int(min(max(number, -1e15), 1e15)) if abs(number) != float("inf") else None
 
 
 class Times:

@@ -70,8 +70,16 @@ def coordinator(cluster):
 
 
 @pytest.fixture
-def deployment(cluster, coordinator, tmp_path):
+def deployment(cluster, tmp_path):
     """Names of one's own on the cluster, with the executable that has failpoints."""
+    made = campaign.deploy(cluster, None, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def coordinated(cluster, coordinator, tmp_path):
+    """The same behind the proxy, where there is one."""
     made = campaign.deploy(cluster, coordinator, tmp_path)
     yield made
     made.stop()

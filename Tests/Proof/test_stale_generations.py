@@ -113,18 +113,18 @@ def left_behind(deployment):
     return [worker, leader, guest], records
 
 
-def test_offsets_of_a_stale_generation_are_refused(deployment):
+def test_offsets_of_a_stale_generation_are_refused(coordinated):
     """The worker aborts, joins again, and works on; nothing is lost, and nothing is there twice."""
-    workers, records = left_behind(deployment)
-    assert deployment.coordinator.coordination.refused[ILLEGAL_GENERATION] >= 1
-    finished(deployment, workers, records)
+    workers, records = left_behind(coordinated)
+    assert coordinated.coordinator.coordination.refused[ILLEGAL_GENERATION] >= 1
+    finished(coordinated, workers, records)
     assert workers[0].summary()["aborts"] >= 1, workers[0].summary()
 
 
-def test_without_that_check_rows_are_there_twice(deployment):
+def test_without_that_check_rows_are_there_twice(coordinated):
     """As it is with the small broker alone."""
-    deployment.coordinator.coordination.checks_generations = False
-    workers, records = left_behind(deployment)
+    coordinated.coordinator.coordination.checks_generations = False
+    workers, records = left_behind(coordinated)
     drained(workers)
-    assert twice(deployment, records)
-    assert not deployment.coordinator.coordination.refused
+    assert twice(coordinated, records)
+    assert not coordinated.coordinator.coordination.refused

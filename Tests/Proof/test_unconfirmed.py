@@ -13,11 +13,11 @@ DISTURBED = 3
 
 
 @pytest.mark.own_broker(reason="a proxy has to stand before the broker")
-def test_ends_of_transactions_are_lost(deployment):
+def test_ends_of_transactions_are_lost(coordinated):
     """Of every four requests to end a transaction one is lost, or its answer is, or is false, in turn."""
-    proxy = deployment.coordinator
+    proxy = coordinated.coordinator
     proxy.every = 4
-    run = Campaign(deployment, "ends of transactions lost", 11).start()
+    run = Campaign(coordinated, "ends of transactions lost", 11).start()
     # How many transactions a burst becomes depends on the machine; how many of their ends are to be disturbed does not.
     deadline = time.monotonic() + 90
     while min(proxy.disturbed.values()) < DISTURBED and time.monotonic() < deadline:

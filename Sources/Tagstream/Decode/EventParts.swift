@@ -108,11 +108,13 @@ struct EventParts {
         func first(_ outer: inout Value, _ inner: Value) { if !outer.isSet { outer = inner } }
         first(&uuid, inner.uuid)
         first(&event, inner.event)
-        first(&distinctID, inner.distinctID)
-        first(&token, inner.token)
-        first(&apiKey, inner.apiKey)
-        first(&dollarToken, inner.dollarToken)
-        first(&dollarDistinctID, inner.dollarDistinctID)
+        // Under whatever name: an envelope that has a token says whose event it is.
+        if !token.isSet, !dollarToken.isSet, !apiKey.isSet {
+            (token, dollarToken, apiKey) = (inner.token, inner.dollarToken, inner.apiKey)
+        }
+        if !distinctID.isSet, !dollarDistinctID.isSet {
+            (distinctID, dollarDistinctID) = (inner.distinctID, inner.dollarDistinctID)
+        }
         first(&ip, inner.ip)
         correctedTimestamp = timestamp
         timestamp = inner.timestamp

@@ -251,11 +251,42 @@ struct Scanner<Space: JSONSpace> {
         let key = try string()
         keysLeft &-= 1
         guard keysLeft >= 0 else { throw ScanFailure(kind: .keys, offset: key.offset) }
-        guard key.length <= keyBytes else { throw ScanFailure(kind: .keyLength, offset: key.offset) }
+        // Nearly no key is so long as it is written; what its escapes stand for may be shorter.
+        if key.length > keyBytes, decodedLength(of: key) > keyBytes {
+            throw ScanFailure(kind: .keyLength, offset: key.offset)
+        }
         skipBlanks()
         try expect(0x3A)
         skipBlanks()
         return key
+    }
+
+    /// How many bytes of UTF-8 a string comes to that has been read.
+    @inline(never)
+    private func decodedLength(of string: (offset: Int, length: Int, escaped: Bool)) -> Int {
+        guard string.escaped else { return string.length }
+        let marker = Space.isEscaped ? 2 : 1
+        let end = string.offset &+ string.length
+        var index = string.offset
+        var length = 0
+        while index < end {
+            guard base[index] == 0x5C else {
+                index &+= 1
+                length &+= 1
+                continue
+            }
+            index &+= marker
+            if marker == 2, base[index] == 0x5C { index &+= 1 }
+            if base[index] == 0x75, let unit = hexUnit(base + index + 1) {
+                // Either half of a pair is two of its four bytes.
+                length &+= unit < 0x80 ? 1 : unit < 0x800 || unit & 0xF800 == 0xD800 ? 2 : 3
+                index &+= 5
+            } else {
+                length &+= 1
+                index &+= 1
+            }
+        }
+        return length
     }
 
     /// Reads a nested object or array without keeping its parts.

@@ -106,6 +106,21 @@ func isUTF8(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     return true
 }
 
+/// Whether a well-formed text has nothing but white space (Unicode 15, `White_Space`), or nothing at all.
+func isWhiteSpace(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let start = text.baseAddress else { return true }
+    var index = 0
+    while index < text.count {
+        let (scalar, length) = UTF8Text.scalar(start + index)
+        switch scalar {
+        case 0x09...0x0D, 0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: break
+        default: return false
+        }
+        index &+= length
+    }
+    return true
+}
+
 /// How many UTF-16 code units well-formed UTF-8 takes: PostHog's limits count these.
 func utf16Length(_ bytes: UnsafeRawBufferPointer) -> Int {
     var units = 0

@@ -10,7 +10,9 @@ extension Enricher {
     /// The first parameter of a name counts. Values are percent-decoded, `+` is a blank, and what is not UTF-8 then becomes U+FFFD.
     mutating func readCampaign(_ valid: inout ValidEvent, _ rules: Enrichments, on bench: inout Workbench) {
         let url = value(.currentURL, on: bench)
-        guard url.kind == .string, firstIndex(of: 0x3F, in: bench.written(url), 0..<Int(url.length)) != nil,
+        guard url.kind == .string,
+            // Written with escapes, the question mark may be one of them.
+            url.flags.contains(.escaped) || firstIndex(of: 0x3F, in: bench.written(url), 0..<Int(url.length)) != nil,
             let text = read(url, on: bench), let query = URLParts(text).query
         else { return }
         let looked = wholePrefix(of: UnsafeRawBufferPointer(rebasing: text[query]), bytes: Self.longestQuery)

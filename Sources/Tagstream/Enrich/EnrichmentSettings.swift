@@ -116,15 +116,17 @@ public struct EnrichmentSettings: Sendable, Equatable {
     /// - Throws: a ``SettingMistake`` for the first value that cannot be used.
     public func with(team settings: JSONTree?) throws(SettingMistake) -> EnrichmentSettings {
         var own = self
+        // Of what the deployment, `anonymize_ips` and `privacy.ip` say of addresses the strictest counts.
+        var strictest = address
         guard let settings, !settings.isNull else { return own }
         if let anonymizes = settings["anonymize_ips"], !anonymizes.isNull {
             guard case .bool(let removes) = anonymizes else {
                 throw SettingMistake("anonymize_ips", anonymizes, "true or false")
             }
-            if removes { own.address = .remove }
+            if removes { strictest = .remove }
         }
         if let tree = settings["enrich"], !tree.isNull { try own.read(tree, prefix: "") }
-        own.address = own.address.strictness < address.strictness ? address : own.address
+        if own.address.strictness < strictest.strictness { own.address = strictest }
         own.redactsEmails = own.redactsEmails || redactsEmails
         own.redactsTokens = own.redactsTokens || redactsTokens
         own.redactedParameters = Self.union(redactedParameters, own.redactedParameters)

@@ -60,7 +60,8 @@ public enum Timestamp {
         return rfc2822(cursor)
     }
 
-    private struct Cursor {
+    /// A place in a text that is being read.
+    struct Cursor {
         let bytes: UnsafePointer<UInt8>
         var position: Int
         var end: Int
@@ -168,7 +169,7 @@ public enum Timestamp {
 
     /// `HH:MM[:SS[.fraction]]`; a leap second counts as the next second, as POSIX time has none.
     @inline(__always)
-    private static func clock(_ cursor: inout Cursor) -> Int64? {
+    static func clock(_ cursor: inout Cursor) -> Int64? {
         guard let hour = cursor.number(2), cursor.skip(0x3A), let minute = cursor.number(2), hour < 24, minute < 60
         else { return nil }
         var micros = Int64(hour &* 3600 &+ minute &* 60) &* second
@@ -180,14 +181,18 @@ public enum Timestamp {
         return micros
     }
 
-    /// Nothing or `Z` is UTC; `±HH`, `±HHMM`, `±HH:MM`; must end the text.
+    /// Nothing or `Z` is UTC; `±HH`, `±HHMM`, `±HH:MM`, or a name; must end the text.
     @inline(__always)
-    private static func zone(_ cursor: inout Cursor) -> Int64? {
+    static func zone(_ cursor: inout Cursor) -> Int64? {
         cursor.skipBlanks()
         if cursor.position == cursor.end { return 0 }
         let sign = cursor.byte(0)
         cursor.position &+= 1
         if sign == 0x5A || sign == 0x7A { return cursor.position == cursor.end ? 0 : nil }
+        if sign | 0x20 &- 0x61 < 26 {
+            cursor.position &-= 1
+            return namedZone(cursor)
+        }
         guard sign == 0x2B || sign == 0x2D, let hours = cursor.number(2), hours < 24 else { return nil }
         var minutes = 0
         if cursor.position < cursor.end {
@@ -201,6 +206,8 @@ public enum Timestamp {
     }
 
     /// Seconds or milliseconds since 1970, told apart by size as PostHog does: 1e11 milliseconds is March 1973, 1e11 seconds the year 5138.
+    ///
+    /// What lies behind the year 9999 is an instant all the same: whoever cannot print it decides what becomes of it.
     private static func epoch(_ start: Cursor) -> Int64? {
         var cursor = start
         let isNegative = cursor.skip(0x2D)
@@ -221,52 +228,25 @@ public enum Timestamp {
                 cursor.position += 1
             }
         }
-        guard cursor.position == cursor.end else { return nil }
-        let isMilliseconds = whole >= 100_000_000_000
-        guard whole < (isMilliseconds ? 253_402_300_800_000 : 253_402_300_800) else { return nil }
+        if cursor.byte(0) | 0x20 == 0x65 { return power(start) }
+        guard cursor.position == cursor.end, whole < longestEpoch else { return nil }
+        let isMilliseconds = whole >= firstMilliseconds
         let instant = isMilliseconds ? whole * 1000 + micros / 1000 : whole * second + micros
         return isNegative ? -instant : instant
     }
 
-    /// `[Mon,] 01 Sep 2025 10:00[:00] (+0000 | GMT | UT | Z)`.
-    private static func rfc2822(_ start: Cursor) -> Int64? {
-        var cursor = start
-        if !isDigit(cursor.byte(0)) {
-            // Which day of the week it is said to be does not matter; that it is one does.
-            let isDay = (0..<3).allSatisfy { cursor.byte($0) | 0x20 &- 0x61 < 26 }
-            guard isDay, cursor.byte(3) == 0x2C else { return nil }
-            cursor.position += 4
-            cursor.skipBlanks()
+    /// The same with an exponent, as some JSON writers print large numbers: to the microsecond as far as a double has it.
+    private static func power(_ start: Cursor) -> Int64? {
+        let text = UnsafeRawBufferPointer(start: start.bytes + start.position, count: start.end - start.position)
+        guard isJSONNumber(text), let number = NumberText.parse(text), abs(number) < Double(longestEpoch) else {
+            return nil
         }
-        guard let day = cursor.shortNumber() else { return nil }
-        cursor.skipBlanks()
-        guard let month = month(&cursor) else { return nil }
-        cursor.skipBlanks()
-        guard let year = cursor.number(4), day >= 1, day <= days(inMonth: month, of: year) else { return nil }
-        let date = Int64(days(year: year, month: month, day: day)) * Self.day
-        if cursor.position == cursor.end { return date }
-        guard cursor.skip(0x20) else { return nil }
-        cursor.skipBlanks()
-        guard let time = clock(&cursor) else { return nil }
-        cursor.skipBlanks()
-        let rest = UnsafeRawBufferPointer(start: cursor.bytes + cursor.position, count: cursor.end - cursor.position)
-        if equals(rest, "GMT") || equals(rest, "UT") || equals(rest, "UTC") { return date + time }
-        guard let zone = zone(&cursor) else { return nil }
-        return date + time - zone
+        return Int64(number * (abs(number) >= Double(firstMilliseconds) ? 1000 : 1_000_000))
     }
 
-    /// The number of the month whose first three letters stand here.
-    private static func month(_ cursor: inout Cursor) -> Int? {
-        let names: StaticString = "janfebmaraprmayjunjulaugsepoctnovdec"
-        for month in 0..<12 {
-            let name = names.utf8Start + 3 * month
-            if cursor.byte(0) | 0x20 == name[0], cursor.byte(1) | 0x20 == name[1], cursor.byte(2) | 0x20 == name[2] {
-                cursor.position += 3
-                return month + 1
-            }
-        }
-        return nil
-    }
+    /// From here on a number counts milliseconds, and up to here it is one of any time.
+    private static let firstMilliseconds: Int64 = 100_000_000_000
+    private static let longestEpoch: Int64 = 9_000_000_000_000_000
 
     // MARK: Printing
 

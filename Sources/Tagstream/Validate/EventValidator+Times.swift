@@ -61,24 +61,24 @@ extension EventValidator {
 
     private func printable(_ instant: Int64) -> Int64? { Timestamp.isPrintable(instant) ? instant : nil }
 
-    /// `offset`: a number of milliseconds or the text of one; fractions are cut, and what is absurd counts as absent.
+    /// `offset`: a number of milliseconds or the text of one; fractions are cut, and what is neither counts as absent.
+    ///
+    /// Of more than ``longestOffset`` only that it is more is kept: no time is so far from any other.
     private func milliseconds(_ value: Value, _ bench: inout Workbench) -> Int64? {
         guard value.kind == .number || value.kind == .string, value.length > 0 else { return nil }
-        var number: Int64 = 0
         let text = bench.text(ofStringAt: value)
-        var digits = text[...]
-        let isNegative = digits.first == 0x2D
-        if isNegative { digits = digits.dropFirst() }
-        guard let first = digits.first, isDigit(first) else { return nil }
-        for byte in digits {
-            guard isDigit(byte) else {
-                guard isJSONNumber(text), byte == 0x2E, !digits.contains(where: { $0 | 0x20 == 0x65 })
-                else { return nil }
-                break
-            }
-            number = number * 10 + Int64(byte - 0x30)
-            if number > 1 << 43 { return nil }  // 279 years
-        }
-        return isNegative ? -number : number
+        guard let first = text.first, isDigit(first) || first == 0x2D, isJSONNumber(text) || isDigits(text),
+            let number = NumberText.parse(text), number.isFinite
+        else { return nil }
+        return Int64(min(max(number, -Self.longestOffset), Self.longestOffset))
+    }
+
+    /// Ten thousand years and more, in milliseconds; in microseconds still far from the end of 64 bits.
+    private static let longestOffset = 1e15
+
+    /// Digits only, zeros before them included, or a minus before them: no number of JSON's, but the text of one.
+    private func isDigits(_ text: UnsafeRawBufferPointer) -> Bool {
+        let digits = text.first == 0x2D ? text.dropFirst() : text[...]
+        return !digits.isEmpty && digits.allSatisfy(isDigit)
     }
 }

@@ -176,14 +176,15 @@ struct EventValidator {
     ) throws(Rejection) {
         let id = valid.decoded.event.distinctID
         guard id.isSet else { throw missingDistinctID(id.kindName) }
+        // An id that begins with a letter of ASCII is not blank; nearly all end here.
         if id.kind == .string, id.length <= limits.distinctIDUnits, id.length > 0, !id.flags.contains(.escaped),
-            bench.bytes.base.load(fromByteOffset: Int(id.offset), as: UInt8.self) > 0x20
+            0x21..<0x80 ~= bench.bytes.base.load(fromByteOffset: Int(id.offset), as: UInt8.self)
         {
             return
         }
         bench.scratch.removeAll()
         let text = bench.text(ofStringAt: id)
-        guard text.contains(where: { $0 > 0x20 }) else { throw missingDistinctID("blank") }
+        guard !isWhiteSpace(text) else { throw missingDistinctID("blank") }
         let units = utf16Length(text)
         guard units <= limits.distinctIDUnits else {
             notes.length = units

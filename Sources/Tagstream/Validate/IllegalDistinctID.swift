@@ -14,7 +14,7 @@ enum IllegalDistinctID {
     ///
     /// Allocates nothing.
     static func contains(_ id: UnsafeRawBufferPointer) -> Bool {
-        guard id.contains(where: { $0 > 0x20 }) else { return true }
+        guard !isWhiteSpace(id) else { return true }
         guard id.count <= longest else { return false }
         if lists(id) { return true }
         guard id.count > 2, let quote = id.first, quote == 0x22 || quote == 0x27, id.last == quote else { return false }

@@ -91,7 +91,15 @@ private final class CaseSession {
             return
         }
         let plan = ActionPlan.compile(action.isDeleted ? [] : [action])
-        let matched = try matches(example.event, plan, "\(path):\(number)")
+        let matched: Bool
+        do throws(EventUnreadable) {
+            matched = try !trial.match(example.event, with: plan, now: now).isEmpty
+        } catch {
+            // One case that is none says nothing of the others.
+            let reason = "the event cannot be read: \(error.detail)"
+            report(example, "unreadable", "\"unreadable\":\(JSONTree.string(error.detail).jsonText)", [reason])
+            return
+        }
         guard trial.failedCount == 0 else {
             // Neither a match nor none: a pattern's search was given up.
             let reason = "the action could not be evaluated for this event within its budget"
@@ -99,14 +107,6 @@ private final class CaseSession {
             return
         }
         report(example, matched ? "true" : "false", "\"matched\":\(matched)", [])
-    }
-
-    private func matches(_ event: UnsafeRawBufferPointer, _ plan: ActionPlan, _ place: String) throws -> Bool {
-        do throws(EventUnreadable) {
-            return try !trial.match(event, with: plan, now: now).isEmpty
-        } catch {
-            throw Failure(.usage, "\(place): \"event\": \(error.detail)")
-        }
     }
 
     func finish() {

@@ -48,7 +48,7 @@ struct ChainParserTests {
                 position = end
                 guard has(end, ":") else { break }
                 position += 1
-            } while !beginsAttributes(position)
+            } while bytes[start..<end].contains(UInt8(ascii: ".")) && !beginsAttributes(position)
             let dot = bytes[start..<end].firstIndex(of: UInt8(ascii: ".")) ?? end
             element.tag = string(start..<dot)
             if dot < end { element.head = string(dot + 1..<end) }

@@ -49,7 +49,7 @@ struct PatternCostTests {
         for meaning in ["regex", "not_regex"] {
             let refusals = try Self.action(meaning, pattern).refusals
             #expect(refusals.map(\.reason) == [.regex], "\(pattern)")
-            #expect(refusals.first?.description.contains("do not fit into 4 MiB") == true)
+            #expect(refusals.first?.description.contains("do not fit into 8 MiB") == true)
             #expect(refusals.first?.suggestion?.contains("shorter repetitions") == true)
         }
     }

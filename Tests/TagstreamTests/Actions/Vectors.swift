@@ -2,7 +2,8 @@ import Foundation
 
 @testable import Tagstream
 
-/// The open conformance cases, Tests/Vectors/open.jsonl: `{"id", "group", "action", "event", "expected"}`, one a line.
+/// The open conformance cases, Tests/Vectors/open.jsonl, and those that a stranger's search for mistakes has added, found.jsonl:
+/// `{"id", "group", "action", "event", "expected"}`, one a line.
 enum Vectors {
     /// A case; the event is JSON text.
     struct Row: Sendable {
@@ -29,8 +30,10 @@ enum Vectors {
     }
 
     /// All cases; every one has all its members.
-    static func rows() throws -> [Row] {
-        let data = try Data(contentsOf: path("open.jsonl"))
+    static func rows() throws -> [Row] { try rows(of: "open.jsonl") + rows(of: "found.jsonl") }
+
+    private static func rows(of name: String) throws -> [Row] {
+        let data = try Data(contentsOf: path(name))
         return try data.split(separator: 0x0A).map { line in
             let tree = try JSONTree(parsing: [UInt8](line))
             guard let id = tree["id"]?.text, let group = tree["group"]?.text, let action = tree["action"],

@@ -227,6 +227,8 @@ import Testing
         #expect(both.address == .truncate && both.dropped == ["a", "c"] && both.hashed == ["b"])
         #expect(both.redactsEmails && both.redactedParameters == ["p", "q"])
         #expect(try resolved(#"{"privacy":{"ip":"truncate"}}"#, #"{"anonymize_ips":true}"#).address == .remove)
+        let own = #"{"anonymize_ips":true,"enrich":{"privacy":{"ip":"keep"}}}"#
+        #expect(try resolved(#"{"privacy":{"ip":"truncate"}}"#, own).address == .remove)
         #expect(try resolved(#"{"privacy":{"ip":"remove"}}"#, #"{"anonymize_ips":false}"#).address == .remove)
     }
 

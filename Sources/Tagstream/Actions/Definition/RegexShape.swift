@@ -82,6 +82,8 @@ struct RegexShape: Sendable {
                 if depth == 0, pattern[position] == 0x5E, position == 0 {
                     isAnchoredAtStart = true
                     position += 1
+                    // `^*` is no anchor: it may be there, or not.
+                    if position < pattern.count, [0x2A, 0x2B, 0x3F, 0x7B].contains(pattern[position]) { return nil }
                     continue
                 }
                 if depth == 0, pattern[position] == 0x24, position == pattern.count - 1 {

@@ -56,7 +56,7 @@ struct SelectorParser {
         let start = position
         if byte == 0x2A {
             position += 1
-        } else if Self.startsTag(byte) {
+        } else if startsIdentifier(position) {
             tests.append(.tag(try name(in: .tag)))
         }
         while position < bytes.count {
@@ -232,10 +232,11 @@ struct SelectorParser {
         var name: [UInt8] = []
         while position < bytes.count {
             let next = byte
+            // Classes and ids are written into chains as they are, and people copy them: only of these the first letter is free.
+            if name.isEmpty, place != .className, place != .id, !startsIdentifier(position) { break }
             if next == 0x5C {
                 name += try escape()
             } else if Self.isIdentifier(next) {
-                if place == .value, name.isEmpty, isDigit(next) { break }
                 name.append(next)
                 position += 1
             } else if place == .className || place == .id, let length = looseLength(after: name.last, in: place) {
@@ -291,7 +292,9 @@ struct SelectorParser {
     /// Reads a backslash and what it escapes: up to six hexadecimal digits and a blank, or any one character.
     private mutating func escape() throws(SelectorFailure) -> [UInt8] {
         position += 1
-        guard position < bytes.count else { throw SelectorFailure("a character behind the backslash") }
+        guard position < bytes.count, byte != 0x0A, byte != 0x0D, byte != 0x0C else {
+            throw SelectorFailure("a character behind the backslash")
+        }
         var scalar: UInt32 = 0
         var digits = 0
         while digits < 6, position < bytes.count, let digit = hexDigit(byte) {
@@ -336,5 +339,12 @@ struct SelectorParser {
         byte >= 0x80 || isDigit(byte) || byte == 0x5F || byte == 0x2D || (byte | 0x20) &- 0x61 < 26
     }
 
-    private static func startsTag(_ byte: UInt8) -> Bool { byte == 0x5C || isIdentifier(byte) && !isDigit(byte) }
+    /// Whether an identifier of CSS may begin here: no digit, nor one behind a hyphen, nor a hyphen alone (CSS Syntax, 4.3.9).
+    private func startsIdentifier(_ place: Int) -> Bool {
+        guard place < bytes.count else { return false }
+        if bytes[place] == 0x2D {
+            return place + 1 < bytes.count && (bytes[place + 1] == 0x2D || startsIdentifier(place + 1))
+        }
+        return bytes[place] == 0x5C || Self.isIdentifier(bytes[place]) && !isDigit(bytes[place])
+    }
 }

@@ -84,7 +84,7 @@ private struct ChainParser {
         element.pointee.attributeCount = Int32(truncatingIfNeeded: table.attributes.count) - first
     }
 
-    /// Reads tag and classes, up to the colon behind which the attributes begin: class names may contain colons themselves.
+    /// Reads tag and classes, up to the colon behind which the attributes begin: class names may contain colons themselves, tags do not.
     private mutating func head(of element: UnsafeMutablePointer<ElementTable.Element>) {
         let start = position
         var headEnd = start
@@ -93,12 +93,20 @@ private struct ChainParser {
             position = headEnd
             guard headEnd < end, byte(headEnd) == 0x3A else { break }
             position &+= 1
-            if beginsAttributes(position) { break }
+            if !hasClass(start, headEnd) || beginsAttributes(position) { break }
         }
         var dot = start
         while dot < headEnd, byte(dot) != 0x2E { dot &+= 1 }
         element.pointee.tag = range(start, dot)
         if dot < headEnd { element.pointee.head = range(dot &+ 1, headEnd) }
+    }
+
+    /// Whether what stands there is more than a tag.
+    @inline(__always)
+    private func hasClass(_ start: Int, _ end: Int) -> Bool {
+        var index = start
+        while index < end, byte(index) != 0x2E { index &+= 1 }
+        return index < end
     }
 
     /// Where the next `"`, `;` or the given byte stands, or the end: eight bytes at a time.

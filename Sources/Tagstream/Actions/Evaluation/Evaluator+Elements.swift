@@ -60,20 +60,37 @@ extension Evaluator {
     /// Whether some element's text (or link) satisfies a comparison; or none does, when it is negated.
     mutating func evaluateElementFilter(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
         needElements()
+        if condition.meaning == .semverUnequal { return evaluateUnequalVersion(condition, tables) }
         var positive = condition
         positive.isNegated = false
         var outcome = Outcome.isFalse
         for index in 0..<table.elements.count {
-            let element = table.elements.base + index
-            let found = withUnsafePointer(to: positive) { positive in
-                condition.elementKey == .text
-                    ? compare(&element.pointee.text, positive, matchesMembers: false, tables)
-                    : compare(&element.pointee.href, positive, matchesMembers: false, tables)
-            }
+            let found = compareElement(index, positive, tables)
             if found == .isTrue { return Outcome(!condition.isNegated) }
             if found == .failed { outcome = .failed }
         }
         return outcome.negated(if: condition.isNegated)
+    }
+
+    private mutating func compareElement(_ index: Int, _ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        let element = table.elements.base + index
+        return withUnsafePointer(to: condition) { condition in
+            condition.pointee.elementKey == .text
+                ? compare(&element.pointee.text, condition, matchesMembers: false, tables)
+                : compare(&element.pointee.href, condition, matchesMembers: false, tables)
+        }
+    }
+
+    /// "Is another version" says two things: that some element's text is a version, and that none is the given one.
+    private mutating func evaluateUnequalVersion(_ condition: FlatCondition, _ tables: PlanTables) -> Outcome {
+        var equal = condition
+        equal.meaning = .semverEqual
+        var isSome = false
+        for index in 0..<table.elements.count {
+            if compareElement(index, equal, tables) == .isTrue { return .isFalse }
+            isSome = compareElement(index, condition, tables) == .isTrue || isSome
+        }
+        return Outcome(isSome)
     }
 
     // MARK: Selectors

@@ -21,7 +21,7 @@ final class Pattern: @unchecked Sendable {
     ///
     /// A third of it is the automaton's cache, and filling that is what the slowest search pays for: about a millisecond for
     /// each MiB of the budget, several where every state has many instructions and the text many different characters.
-    private static let budgets: [Int64] = [1 << 18, 1 << 19, 1 << 20, 2 << 20, 3 << 20, 4 << 20]
+    private static let budgets: [Int64] = [1 << 18, 1 << 19, 1 << 20, 2 << 20, 3 << 20, 4 << 20, 8 << 20]
     /// How often one event's searches may empty the cache of an automaton that others have filled.
     static let refillsPerEvent: Int32 = 4
 
