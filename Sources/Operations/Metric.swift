@@ -28,6 +28,7 @@ enum Metric: String, CaseIterable {
     case warningsWritten = "tagstream_warnings_written_total"
     case actionFailures = "tagstream_action_failures_total"
     case duplicateKeys = "tagstream_duplicate_keys_total"
+    case skippedElements = "tagstream_skipped_elements_total"
     case outages = "tagstream_enrichment_outages_total"
 
     case epoch = "tagstream_catalogue_epoch"
@@ -87,6 +88,7 @@ enum Metric: String, CaseIterable {
         case .warningsWritten: "Records written to the topic of warnings."
         case .actionFailures: "Actions that could not be evaluated for an event."
         case .duplicateKeys: "Fields that a later field of the same object superseded."
+        case .skippedElements: "Entries of $elements that were left out, because a type in them is wrong."
         case .outages: "Events that went without an enrichment because its data was missing."
         case .epoch: "The catalogue's epoch in force."
         case .teams: "Teams of the catalogue in force."

@@ -85,6 +85,7 @@ public enum MetricsPage {
         case .warningsWritten: [Sample([], report.warningsWritten)]
         case .actionFailures: [Sample([], report.actionFailures)]
         case .duplicateKeys: [Sample([], report.duplicateKeys)]
+        case .skippedElements: [Sample([], report.skippedElements)]
         case .outages: named(report.outages)
         case .epoch: catalogue(\.epoch)
         case .teams: catalogue(\.teams)

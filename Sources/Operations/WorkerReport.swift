@@ -127,6 +127,8 @@ public struct WorkerReport: Sendable {
     public var actionFailures = 0
     /// Fields that a later field of the same object superseded.
     public var duplicateKeys = 0
+    /// Entries of `$elements` that were left out.
+    public var skippedElements = 0
     /// Records written to the topic of warnings.
     public var warningsWritten = 0
     /// Dead letters of committed transactions, every reason that there is.

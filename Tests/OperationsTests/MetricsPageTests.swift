@@ -58,6 +58,7 @@ import Testing
         (.warningsWritten, ["tagstream_warnings_written_total 1"]),
         (.actionFailures, ["tagstream_action_failures_total 13"]),
         (.duplicateKeys, ["tagstream_duplicate_keys_total 14"]),
+        (.skippedElements, ["tagstream_skipped_elements_total 20"]),
         (.outages, [#"tagstream_enrichment_outages_total{enrichment="geoip"} 15"#]),
         (.epoch, ["tagstream_catalogue_epoch 12"]),
         (.teams, ["tagstream_catalogue_teams 2"]),
@@ -170,6 +171,7 @@ import Testing
         report.warningsWritten = 1
         report.actionFailures = 13
         report.duplicateKeys = 14
+        report.skippedElements = 20
         report.deadLetters = [.init("invalid_json", 2), .init("too_deep", 0)]
         report.ignored = [.init("duplicate", 4)]
         report.warnings = [.init("duplicate_keys", 9)]

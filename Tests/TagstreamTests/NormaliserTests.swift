@@ -52,6 +52,14 @@ private func equal(_ one: [String: Any], _ json: String) -> Bool {
         }
     }
 
+    @Test func `leaves out and counts elements of a wrong type`() throws {
+        let list = #"{"$elements":[5,{"tag_name":"a"},{"tag_name":7},{"tag_name":"b","attr__href":[]}]}"#
+        for outcome in both(properties: list) {
+            #expect(outcome.row["elements_chain"] as? String == "a:")
+            #expect(outcome.counts.skippedElements == 3)
+        }
+    }
+
     @Test func `keeps a number's digits, and none that no double holds`() throws {
         let numbers = ["0", "-0", "1.10", "1E+2", "123456789012345678901234567890", "0.1e-400", "1e308"]
         for outcome in both(properties: #"{"a":[\#(numbers.joined(separator: ","))],"b":1e309,"c":{"d":-1e999}}"#) {

@@ -10,6 +10,8 @@ public struct OutcomeCounts: Sendable, Equatable {
     public var matches = 0
     /// Fields that a later field of the same object superseded.
     public var duplicateKeys = 0
+    /// Entries of `$elements` that were left out because they, or one of their fields, have the wrong type.
+    public var skippedElements = 0
     /// Actions that could not be evaluated for an event: zero unless a pattern's search is given up, or there is a bug.
     ///
     /// See docs/actions.md.
@@ -62,6 +64,7 @@ public struct OutcomeCounts: Sendable, Equatable {
         deadLetters += other.deadLetters
         matches += other.matches
         duplicateKeys += other.duplicateKeys
+        skippedElements += other.skippedElements
         evaluationErrors += other.evaluationErrors
         annotated += other.annotated
         outages.add(other.outages)

@@ -108,6 +108,7 @@ public struct Pipeline: ~Copyable {
             if enriches, team.enrichments.settings.address == .remove { enricher.removeAddress(of: &event, on: bench) }
             if event.decoded.event.elements.kind == .array {
                 event.decoded.event.elementsChain = elementsColumn.append(event.decoded.event.elements, on: &bench)
+                out.counts.skippedElements &+= elementsColumn.skipped
             }
             try encode(event, from: record, at: index, under: snapshot, into: &out)
             if duplicates.isOn { duplicates.add() }

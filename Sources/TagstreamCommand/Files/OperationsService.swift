@@ -62,6 +62,7 @@ extension WorkerReport {
         annotated = sum.annotated
         actionFailures = sum.evaluationErrors
         duplicateKeys = sum.duplicateKeys
+        skippedElements = sum.skippedElements
         warningsWritten = sum.warnings
         deadLetters = Self.named(DeadLetterReason.allCases.map(\.rawValue), sum.deadLettersByReason)
         ignored = Self.named(IgnoredReason.allCases.map(\.rawValue), sum.ignoredByReason)

@@ -48,8 +48,6 @@ struct Evaluator: ~Copyable {
     var refills: Int32 = 0
     /// How many conditions were evaluated, not remembered, since the matcher was made.
     var evaluated = 0
-    /// How many entries of `$elements` were left out since the matcher was made.
-    private(set) var skippedElements = 0
 
     init() { bench = UnsafeRawPointer(arena.base) }
 
@@ -198,7 +196,7 @@ struct Evaluator: ~Copyable {
         elementsEpoch = epoch
         table.removeAll()
         if event.elements.kind == .array {
-            skippedElements &+= table.parse(array: event.elements, on: bench, epoch: epoch, in: &arena)
+            _ = table.parse(array: event.elements, on: bench, epoch: epoch, in: &arena)
         } else if event.elementsChain.kind == .string, event.elementsChain.length > 0 {
             let start = arena.count
             let written = UnsafeRawBufferPointer(
