@@ -218,6 +218,21 @@ def test_help_and_version(words):
     assert tagstream("--version").stdout.strip()
 
 
+def test_a_case_whose_event_cannot_be_read(tmp_path):
+    """It differs from whatever was expected, says why, and the cases behind it are run all the same."""
+    action = {"steps": [{"event": "x"}]}
+    cases = [{"id": "broken", "action": action, "event": {"event": "x", "properties": []}, "expected": True},
+             {"id": "good", "action": action, "event": {"event": "x"}, "expected": True}]
+    path = tmp_path / "cases.jsonl"
+    path.write_text("".join(json.dumps(case) + "\n" for case in cases))
+    done = tagstream("actions", "test", path)
+    assert done.returncode == 1
+    assert b"broken: unreadable, expected true\n  the event cannot be read: " in done.stdout, done.stdout
+    assert b"2 cases: 1 as expected, 1 different" in done.stderr, done.stderr
+    told = [json.loads(line) for line in tagstream("actions", "test", "--json", path).stdout.splitlines()]
+    assert told[0]["id"] == "broken" and "properties" in told[0]["unreadable"] and told[1] == {"id": "good", "matched": True}
+
+
 def test_a_setting_that_is_none(tmp_path):
     path = tmp_path / "settings.yaml"
     path.write_text("brokers: 127.0.0.1:1\ntransaction: {max_recods: 5}\n")

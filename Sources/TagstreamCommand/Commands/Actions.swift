@@ -21,8 +21,9 @@ struct Actions: ParsableCommand {
                   tagstream actions test --json cases.jsonl > verdicts.jsonl
 
                 With --json one line for every case: {"id":…,"matched":true} or {"id":…,"refused":["…"],"reasons":[{…}]}, \
-                where each reason names action, step, field, what was found and what is expected.
-                Exit codes: 0 as expected; 1 a verdict differs; 2 a case cannot be read.
+                where each reason names action, step, field, what was found and what is expected. An event that cannot be read is \
+                {"id":…,"unreadable":"…"}, which no expectation agrees with.
+                Exit codes: 0 as expected; 1 a verdict differs; 2 a line is no case.
                 """
         )
 
