@@ -237,6 +237,7 @@ class Campaign:
         self.problems: list[str] = []
         self.changes = 0
         self.fenced: set[str] = set()
+        self.has_zombies = False
         self.began = time.monotonic()
         print(f"campaign {name}: seed {seed}")
         deployment.create_topics()
@@ -328,10 +329,18 @@ class Campaign:
               f"all of the input to be committed: {self.feeder.ends}; at {self.monitor.look()}")
 
     def check_workers(self) -> None:
-        """A worker that ended by itself has failed."""
+        """A worker that ended by itself has failed; but once a zombie has woken up, one that was replaced is started anew.
+
+        A zombie that does not know what became of its transaction makes a new producer with the slot's transactional id before it asks, and
+        then it is the successor that was replaced: Kafka cannot tell who of the two should have the slot.
+        """
         for slot in self.slots:
             worker = slot.worker
             if worker is not None and not worker.is_running:
+                if self.has_zombies and self.was_replaced(worker):
+                    self.fenced.add(worker.name)
+                    self.launch(slot)
+                    continue
                 raise AssertionError(f"{worker.name} ended with {worker.process.returncode}:\n{worker.stderr[-3000:]}")
 
     def recovered(self, kind: str, began: float, before: dict[int, int], counts: bool = True) -> None:
@@ -441,8 +450,10 @@ class Campaign:
         slot.worker.await_log("worker starts")
         if suspended:
             self.recovered("zombie", began, before, counts=False)
+            self.has_zombies = True
             old.send(signal.SIGCONT)
-        code = old.wait(60)
+        until(lambda: self.check_workers() or not old.is_running, 60, f"{old.name} to end, as its slot has been taken")
+        code = old.process.returncode
         assert code == 4 or suspended and self.was_replaced(old), f"{old.name} ended with {code}:\n{old.stderr[-3000:]}"
         self.fenced.add(old.name)
         if not suspended:

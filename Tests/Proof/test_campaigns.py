@@ -111,9 +111,9 @@ def test_drained(deployment):
     assert max(report.drains) < 2 * 5, report.drains
 
 
-def test_suspended_beyond_a_transactions_time(deployment):
+def test_suspended_beyond_a_transactions_time(coordinated):
     """SIGSTOP for longer than a transaction may last, then SIGCONT; and zombies, whose slots have been taken meanwhile."""
-    run = Campaign(deployment, "SIGSTOP and zombies", 9, **{"transaction": {"max_records": 400, "max_ms": 50, "timeout_ms": 1000}}).start()
+    run = Campaign(coordinated, "SIGSTOP and zombies", 9, **{"transaction": {"max_records": 400, "max_ms": 50, "timeout_ms": 1000}}).start()
     for number in range(5):
         run.suspend(run.slots[number % 2], 1.5)
     for number in range(3):
@@ -135,9 +135,9 @@ def test_suspended_beyond_its_poll_interval(deployment):
     run.finish()
 
 
-def test_one_slot_twice(deployment):
+def test_one_slot_twice(coordinated):
     """Two workers with one slot: the first is fenced, says so and ends with 4; the second goes on."""
-    run = Campaign(deployment, "one slot twice", 10).start()
+    run = Campaign(coordinated, "one slot twice", 10).start()
     for number in range(3):
         run.replace(run.slots[number % 2], suspended=False)
     run.finish()
