@@ -52,6 +52,16 @@ private func equal(_ one: [String: Any], _ json: String) -> Bool {
         }
     }
 
+    @Test func `may have keys of 1,024 bytes however they are written`() throws {
+        for (written, key) in [(#"\u00e9"#, "é"), (#"\""#, "\""), (#"\ud83d\ude00"#, "😀"), ("é", "é")] {
+            let count = 1024 / key.utf8.count
+            let name = String(repeating: key, count: count)
+            for outcome in both(properties: #"{"\#(String(repeating: written, count: count))":1}"#) {
+                #expect(outcome.properties[name] as? Int == 1, "\(written)")
+            }
+        }
+    }
+
     @Test func `leaves out and counts elements of a wrong type`() throws {
         let list = #"{"$elements":[5,{"tag_name":"a"},{"tag_name":7},{"tag_name":"b","attr__href":[]}]}"#
         for outcome in both(properties: list) {

@@ -88,6 +88,9 @@ let reasonRows: [ReasonRow] = [
         flat(#","$set":\#(keys(2000))"#, properties: keys(2090))
     },
     ReasonRow("limit_key_length", "decode", "a key of 1025 bytes") { flat(properties: #"{"\#(long(1025))":1}"#) },
+    ReasonRow("limit_key_length", "decode", "a key of 1026 bytes that is written with escapes") {
+        flat(properties: #"{"\#(String(repeating: #"\u00e9"#, count: 513))":1}"#)
+    },
     ReasonRow("limit_key_length", "decode", "a key of 1025 bytes beside the properties") {
         flat(#","\#(long(1025))":1"#)
     },
