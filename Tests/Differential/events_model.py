@@ -436,15 +436,15 @@ def instant(value):
     if found:
         micros = int(((found["f"] or "") + "000000")[:6])
         whole = int(found["whole"])
-        # "From 100000000000 on milliseconds", and up to 9e15 of them.
+        # "From 100000000000 on milliseconds", and up to 1e15 of them.
         is_milliseconds = whole >= 100_000_000_000
-        if whole >= 9_000_000_000_000_000:
+        if whole >= 1_000_000_000_000_000:
             return None
         result = whole * 1000 + micros // 1000 if is_milliseconds else whole * 1_000_000 + micros
         return -result if found["sign"] else result
     if POWER.fullmatch(text):
         number = float(text)
-        return int(number * (1000 if abs(number) >= 1e11 else 1_000_000)) if abs(number) < 9e15 else None
+        return int(number * (1000 if abs(number) >= 1e11 else 1_000_000)) if abs(number) < 1e15 else None
     found = MAIL.fullmatch(text)
     if found and found["m"].lower() in MONTHS:
         return civil(found, MONTHS.index(found["m"].lower()) + 1)

@@ -244,9 +244,10 @@ public enum Timestamp {
         return Int64(number * (abs(number) >= Double(firstMilliseconds) ? 1000 : 1_000_000))
     }
 
-    /// From here on a number counts milliseconds, and up to here it is one of any time.
+    /// From here on a number counts milliseconds, and up to here it is one of any time: some ten thousand years from every other, and
+    /// several such instants can be added and subtracted in microseconds without an overflow, as the clock's correction does.
     private static let firstMilliseconds: Int64 = 100_000_000_000
-    private static let longestEpoch: Int64 = 9_000_000_000_000_000
+    private static let longestEpoch: Int64 = 1_000_000_000_000_000
 
     // MARK: Printing
 

@@ -211,8 +211,9 @@ struct SelectorParser {
             }
             if next == 0x5C {
                 // A line break behind a backslash is left out: a string may go on in the next line (CSS Syntax, §4.3.5).
-                if position + 1 < bytes.count, bytes[position + 1] == 0x0A {
-                    position += 2
+                if position + 1 < bytes.count, [0x0A, 0x0C, 0x0D].contains(bytes[position + 1]) {
+                    let isPair = bytes[(position + 1)...].starts(with: [0x0D, 0x0A])
+                    position += isPair ? 3 : 2
                 } else {
                     text += try escape()
                 }
