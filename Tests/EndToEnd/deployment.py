@@ -103,6 +103,11 @@ class RunningWorker:
 
         return until(look, seconds, f"{self.name} to say {message!r}")[-1]
 
+    @property
+    def partitions(self) -> int:
+        """How many partitions its lanes have, by what each of them said last."""
+        return sum({line["lane"]: int(line["partitions"]) for line in self.said("assignment changed")}.values())
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

@@ -163,11 +163,14 @@ def test_two_workers_with_two_lanes_each(running, static):
     assert config.exists()
     records = stream(3000, seed=13)
     workers = [running.worker(slot=slot, lanes=2, static=static(f"member-{slot}"), **SMALL) for slot in (0, 1)]
+    # A worker that finds its partitions after the other has read everything has no share in the outcome.
+    until(lambda: all(worker.partitions for worker in workers), 60, "both workers to have partitions")
     running.feed(records[:1500])
     running.await_committed(300)
     workers[0].kill()
-    running.feed(records[1500:])
     again = running.worker(slot=0, lanes=2, static=static("member-0"), **SMALL)
+    until(lambda: again.partitions, 60, "the worker that came back to have partitions")
+    running.feed(records[1500:])
     running.await_committed(3000)
     assert again.drain() == 0, again.stderr
     assert workers[1].drain() == 0, workers[1].stderr

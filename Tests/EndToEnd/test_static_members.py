@@ -31,8 +31,7 @@ def feed_everywhere(deployment, records) -> None:
 
 def await_partitions(worker, count: int) -> None:
     """Waits until a worker has so many partitions."""
-    until(lambda: (said := worker.said("assignment changed")) and said[-1]["partitions"] == str(count), 30,
-          f"{worker.name} to have {count} partitions")
+    until(lambda: worker.partitions == count, 30, f"{worker.name} to have {count} partitions")
 
 
 def rebalances(worker) -> int:
