@@ -63,6 +63,16 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
     /// Whether the topic exists already.
     public var isTopicAlreadyThere: Bool { code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS.rawValue }
 
+    /// Whether it is the client's own: no broker has answered with it, so what was asked for may still be done.
+    public var isLocal: Bool { code < 0 }
+
+    /// What was sent in a transaction may be on its way: it cannot be ended by the producer that has sent it.
+    public static func inDoubt(while operation: String) -> KafkaError {
+        var error = KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "requests of the transaction have no answer")
+        error.isRetriable = false
+        return error
+    }
+
     /// Whether time ran out.
     public var isTimeout: Bool {
         code == RD_KAFKA_RESP_ERR__TIMED_OUT.rawValue || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT.rawValue

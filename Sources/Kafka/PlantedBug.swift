@@ -26,6 +26,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case positionInsteadOfLedger = "position_instead_of_ledger"
     /// A record that could not be delivered is passed over.
     case ignoreFailedDelivery = "ignore_failed_delivery"
+    /// A transaction is aborted while requests of it are on their way.
+    case abortInDoubt = "abort_in_doubt"
     /// A batch is written from its end to its beginning.
     case batchWrittenBackwards = "batch_written_backwards"
     /// A record without a time gets the one at which it was read, and so does every other one.

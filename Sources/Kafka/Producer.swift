@@ -103,6 +103,7 @@ public struct TransactionalProducer: ~Copyable {
             state.delivered += 1
             return
         }
+        if rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED { state.isInDoubt = true }
         // An abort purges what was not sent: those reports are the abort's own and no failures (rdkafka.h, rd_kafka_abort_transaction).
         if code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT { return }
         guard state.failedDelivery == nil else { return }
@@ -143,6 +144,7 @@ public struct TransactionalProducer: ~Copyable {
     public func begin() throws(KafkaError) {
         client.state.failedDelivery = nil
         client.state.delivered = 0
+        client.state.isInDoubt = false
         try KafkaError.check(rd_kafka_begin_transaction(client.handle), "begin a transaction")
     }
 
@@ -225,6 +227,12 @@ public struct TransactionalProducer: ~Copyable {
 
     /// How many records of the open transaction were delivered.
     public var delivered: Int { client.state.delivered }
+
+    /// How many records wait to be sent, or for their answer, or for ``poll(timeout:)``.
+    public var waiting: Int { Int(rd_kafka_outq_len(client.handle)) }
+
+    /// Whether a request with records of the open transaction was given up without an answer: the broker may have them, or get them yet.
+    public var isInDoubt: Bool { client.state.isInDoubt }
 
     /// Adds offsets to the open transaction: they are committed when it is, and only if this member is still in its generation.
     ///

@@ -16,6 +16,7 @@ enum Metric: String, CaseIterable {
     case laneReady = "tagstream_lane_ready"
     case laneTurn = "tagstream_lane_turn_age_seconds"
     case laneEpoch = "tagstream_lane_epoch"
+    case transactionLimit = "tagstream_transaction_limit_records"
 
     case records = "tagstream_records_total"
     case rows = "tagstream_rows_total"
@@ -50,7 +51,7 @@ enum Metric: String, CaseIterable {
         switch self {
         case .buildInfo: ["version", "librdkafka"]
         case .readRecords, .readBytes, .skippedRecords, .recoveries, .rebalances, .partitions, .laneReady, .laneTurn,
-            .laneEpoch:
+            .laneEpoch, .transactionLimit:
             ["lane"]
         case .transactions: ["lane", "outcome"]
         case .deadLetters, .ignored: ["reason"]
@@ -77,6 +78,7 @@ enum Metric: String, CaseIterable {
         case .laneReady: "Whether the lane holds what its group gave it and has restored what that needs."
         case .laneTurn: "Seconds since the lane's loop last turned."
         case .laneEpoch: "The catalogue's epoch of the lane's last transaction."
+        case .transactionLimit: "Records at which a transaction is closed at present; fewer than configured while the cluster takes little."
         case .records: "Input records of committed transactions."
         case .rows: "Rows written to the topic of tagged rows."
         case .matches: "Records written to the topic of matches."

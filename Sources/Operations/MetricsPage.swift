@@ -74,6 +74,7 @@ public enum MetricsPage {
         case .laneTurn:
             report.lanes.compactMap { lane in lane.secondsSinceTurn.map { Sample([String(lane.number)], seconds: $0) } }
         case .laneEpoch: lanes(\.epoch)
+        case .transactionLimit: lanes(\.transactionLimit)
         case .records: [Sample([], report.rows + sum(report.deadLetters) + sum(report.ignored))]
         case .rows: [Sample([], report.rows)]
         case .matches: [Sample([], report.matches)]

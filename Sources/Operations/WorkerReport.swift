@@ -55,6 +55,8 @@ public struct WorkerReport: Sendable {
         public var partitions = 0
         /// The catalogue's epoch of the last transaction.
         public var epoch: Int64 = 0
+        /// Records at which a transaction is closed at present.
+        public var transactionLimit = 0
         /// Whether it has taken what its group gave it, be it nothing, and has restored what these partitions need.
         public var isJoined = false
         /// Seconds since its loop last turned; nil while it is not running: before its start and behind its end.

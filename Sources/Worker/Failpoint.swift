@@ -47,6 +47,8 @@ enum Failpoint: String, CaseIterable, Sendable {
         case unknown
         /// The call never returns.
         case hang
+        /// The lane waits, and librdkafka's threads do not, until the file that `TAGSTREAM_FAILPOINT_GATE` names is there.
+        case wait
     }
 
     private struct Plan: Sendable {
@@ -72,6 +74,8 @@ enum Failpoint: String, CaseIterable, Sendable {
     static let standstillSeconds = ProcessInfo.processInfo.environment["TAGSTREAM_STANDSTILL_SECONDS"]
         .flatMap { Int($0) }
 
+    private static let gate = ProcessInfo.processInfo.environment["TAGSTREAM_FAILPOINT_GATE"]
+
     private static let visits = Mutex<[Failpoint: Int]>([:])
 
     /// Says that a lane has come to a place.
@@ -84,6 +88,7 @@ enum Failpoint: String, CaseIterable, Sendable {
         case .abortable: throw KafkaError(code: 22, while: "pass the failpoint \(failpoint.rawValue)", flag: .abort)
         case .unknown: throw KafkaError(code: -1, while: "pass the failpoint \(failpoint.rawValue)", flag: nil)
         case .hang: while true { sleep(1000) }
+        case .wait: while let gate, access(gate, F_OK) != 0 { usleep(10_000) }
         }
     }
 

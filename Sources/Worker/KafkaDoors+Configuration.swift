@@ -48,6 +48,15 @@ extension KafkaDoors {
             self.warnings = warnings
         }
 
+        /// A mistake that ``PlantedBug`` plants.
+        var abortsInDoubt: Bool {
+            #if TAGSTREAM_FAILPOINTS
+            return PlantedBug.abortInDoubt.isPlanted
+            #else
+            return false
+            #endif
+        }
+
         func topic(of destination: Destination) -> String {
             switch destination {
             case .tagged: tagged

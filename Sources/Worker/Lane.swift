@@ -73,10 +73,11 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         out = OutputBatch(capacity: configuration.outputBytes)
         pipeline = JournaledPipeline(configuration.makePipeline(), journal)
         transaction = TransactionState(
-            limits: TransactionState.Limits(
+            limits: TransactionLimits(
                 records: configuration.transactionRecords,
                 bytes: configuration.transactionBytes,
-                milliseconds: configuration.transactionMilliseconds
+                milliseconds: configuration.transactionMilliseconds,
+                timeout: configuration.transactionTimeout
             ),
             attempts: configuration.attempts
         )
@@ -99,7 +100,10 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
     ///
     /// The tests' simulation interleaves the steps of several lanes.
     mutating func step() throws -> Bool {
-        defer { board.publish(statistics) }
+        defer {
+            statistics.transactionLimit = transaction.limits.recordsNow
+            board.publish(statistics)
+        }
         do {
             if !shouldStop(), !isAtEnd {
                 try turn()
@@ -135,7 +139,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         let event = try doors.poll(
             into: &batch,
             records: min(configuration.pollRecords, transaction.roomForRecords),
-            bytes: configuration.pollBytes,
+            bytes: min(configuration.pollBytes, transaction.limits.bytesNow),
             timeout: timeout
         )
         switch event {
@@ -253,7 +257,7 @@ public struct Lane<Doors: LaneDoors & ~Copyable>: ~Copyable {
         pipeline.committed(ledger.offsets)
         ledger.committed()
         pipeline.plain.duplicates.commit()
-        transaction.committed()
+        transaction.committed(at: now())
         statistics.committed.add(pending)
         statistics.matchesByAction.merge(pendingByAction, uniquingKeysWith: +)
         statistics.commits += 1

@@ -8,6 +8,9 @@ public struct LaneConfiguration: Sendable {
     public var transactionBytes = 16 << 20
     /// Milliseconds after which a transaction is closed.
     public var transactionMilliseconds: Int64 = 250
+    /// Milliseconds after which the broker ends a transaction (`transaction.timeout.ms`): transactions that take more than half of it become
+    /// smaller.
+    public var transactionTimeout: Int64 = 15_000
     /// Records of one poll.
     public var pollRecords = 1000
     /// Bytes of one poll.

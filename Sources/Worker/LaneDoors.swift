@@ -47,7 +47,7 @@ public protocol LaneDoors: ~Copyable {
     mutating func hurry(_ budget: RevocationBudget?)
     /// Sends the offsets and commits, both with fresh group metadata.
     mutating func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError)
-    /// Aborts.
+    /// Aborts; an error where nobody has confirmed it, or where what was sent may be on its way.
     mutating func abort() throws(KafkaError)
     /// Replaces the producer by a new one with the same transactional id, which ends whatever the old one left, and returns what the
     /// group has committed for these partitions.

@@ -29,6 +29,8 @@ public struct LaneStatistics: Sendable {
     public var partitions = 0
     /// Whether the lane has taken what its group gave it, be it nothing, and has restored what that needs; says nothing of a sum.
     public var isJoined = false
+    /// Records at which a transaction is closed at present: fewer than configured while the cluster takes little; says nothing of a sum.
+    public var transactionLimit = 0
     /// The catalogue's epoch of the last transaction.
     public var epoch: Int64 = 0
 

@@ -12,23 +12,13 @@ import Kafka
 ///
 /// and from everywhere to poisoned, which is the end.
 struct TransactionState: Equatable {
-    /// The limits at which a transaction is closed.
-    struct Limits: Sendable, Equatable {
-        /// Input records.
-        var records = 10_000
-        /// Bytes of input values and of output.
-        var bytes = 16 << 20
-        /// Milliseconds since the first record.
-        var milliseconds: Int64 = 250
-    }
-
     enum Phase: Equatable {
         /// None is open: the next record begins one.
         case ready
         /// Open since `began`, with so much in it, read in one tenure of partitions.
         case open(records: Int, bytes: Int, began: Int64, tenure: Int)
-        /// Its offsets are being sent, or its end.
-        case committing
+        /// Its offsets are being sent, or its end; its first record was read at `began`.
+        case committing(began: Int64)
         /// It is being aborted; then its work is done again.
         case aborting
         /// Its end was asked for and never confirmed, or the producer failed: nobody knows whether it was committed. A new producer has to
@@ -50,14 +40,15 @@ struct TransactionState: Equatable {
         case giveUp
     }
 
-    let limits: Limits
+    /// The limits at which a transaction is closed.
+    private(set) var limits: TransactionLimits
     /// How many transactions in a row may fail.
     let attempts: Int
     private(set) var phase = Phase.ready
     /// How many have failed since the last one that was committed.
     private(set) var failures = 0
 
-    init(limits: Limits, attempts: Int = 100) {
+    init(limits: TransactionLimits, attempts: Int = 100) {
         self.limits = limits
         self.attempts = attempts
     }
@@ -99,15 +90,20 @@ struct TransactionState: Equatable {
 
     /// Its commit begins.
     mutating func commits() {
-        precondition(isOpen, "a commit was begun while the transaction was \(phase)")
-        phase = .committing
+        guard case .open(_, _, let began, _) = phase else {
+            preconditionFailure("a commit was begun while the transaction was \(phase)")
+        }
+        phase = .committing(began: began)
     }
 
     /// It is committed.
-    mutating func committed() {
-        precondition(phase == .committing, "a commit ended while the transaction was \(phase)")
+    mutating func committed(at now: Int64) {
+        guard case .committing(let began) = phase else {
+            preconditionFailure("a commit ended while the transaction was \(phase)")
+        }
         phase = .ready
         failures = 0
+        limits.committed(after: now - began)
     }
 
     // MARK: Failures
@@ -131,6 +127,8 @@ struct TransactionState: Equatable {
         }
         if error.isFenced { return leave() }
         failures += 1
+        // A row that is too large does not become smaller in a smaller transaction.
+        if !error.isTooLarge { limits.failed() }
         guard failures < attempts else {
             phase = .poisoned(mayAbort: true)
             return .giveUp
@@ -180,7 +178,7 @@ struct TransactionState: Equatable {
     /// Whether the transaction has to be committed now.
     func isDue(at now: Int64) -> Bool {
         guard case .open(let records, let bytes, let began, _) = phase else { return false }
-        return records >= limits.records || bytes >= limits.bytes || now - began >= limits.milliseconds
+        return records >= limits.recordsNow || bytes >= limits.bytesNow || now - began >= limits.milliseconds
     }
 
     /// How long a poll may wait, in milliseconds: not beyond the transaction's time.
@@ -191,7 +189,7 @@ struct TransactionState: Equatable {
 
     /// How many records the open transaction may still take.
     var roomForRecords: Int {
-        guard case .open(let records, _, _, _) = phase else { return limits.records }
-        return max(1, limits.records - records)
+        guard case .open(let records, _, _, _) = phase else { return limits.recordsNow }
+        return max(1, limits.recordsNow - records)
     }
 }

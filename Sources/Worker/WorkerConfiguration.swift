@@ -86,6 +86,7 @@ public struct WorkerConfiguration: Sendable {
     /// A lane's settings, with what librdkafka's own have to say to them.
     var laneConfiguration: LaneConfiguration {
         var lane = lane
+        lane.transactionTimeout = Int64(transactionTimeout)
         if let text = client.properties["max.poll.interval.ms"], let limit = Int64(text) { lane.pollPatience = limit }
         if let text = client.properties["session.timeout.ms"], let session = Int64(text) {
             lane.revocation = RevocationBudget.Limits(sessionMilliseconds: session)

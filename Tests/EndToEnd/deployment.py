@@ -216,6 +216,21 @@ class Deployment:
         self.workers.append(worker)
         return worker
 
+    def settle(self, *workers: RunningWorker, seconds: float = 60) -> None:
+        """Waits until these workers, and each of them, share all partitions.
+
+        What is fed before that, the small broker may have done twice: while a group rebalances it gives a partition to two members, and
+        takes the offsets of both (README.md).
+        """
+
+        def look() -> bool:
+            for worker in workers:
+                assert worker.is_running, f"{worker.name} ended with {worker.process.returncode}:\n{worker.stderr}"
+            shares = [worker.partitions for worker in workers]
+            return all(shares) and sum(shares) == self.partitions
+
+        until(look, seconds, f"{', '.join(worker.name for worker in workers)} to share {self.partitions} partitions")
+
     def run_to_end(self, *arguments: object, seconds: float = 60, **more) -> dict:
         """Runs a worker to the end of the input; its summary."""
         worker = self.worker("--exit-at-end", *arguments, **more)

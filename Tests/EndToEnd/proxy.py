@@ -21,6 +21,9 @@ FIND_COORDINATOR = 10
 END_TRANSACTION = 26
 INVALID_TXN_STATE = 48
 
+#: Linux's include/net/tcp_states.h.
+TCP_CLOSE = 7
+
 
 class Proxy:
     """Listens on a loopback port of its own until it is closed."""
@@ -93,7 +96,7 @@ class Proxy:
             link = _Link(self, client, broker)
             with self.lock:
                 self.links.add(link)
-            threading.Thread(target=link.requests, daemon=True).start()
+            link.reader.start()
             threading.Thread(target=link.answers, daemon=True).start()
 
     # What becomes of requests, and what is learnt from answers
@@ -104,6 +107,10 @@ class Proxy:
 
     def notice(self, request: Request, answer: bytes) -> None:
         """Sees what the broker has answered, before anybody else does and whatever becomes of it."""
+
+    def retold(self, request: Request, answer: bytes) -> bytes:
+        """What the client is told in place of an answer: this proxy's address where the broker's stands."""
+        return self.under_own_address(answer) if request.api in (METADATA, FIND_COORDINATOR) else answer
 
     def fate(self, request: Request) -> str | None:
         """What becomes of a request that passes."""
@@ -134,6 +141,8 @@ class _Link:
         #: Both directions write to the client: what the broker answers, and what is answered instead.
         self.telling = threading.Lock()
         self.directions = 2
+        #: The thread in which requests are judged, one after the other.
+        self.reader = threading.Thread(target=self.requests, daemon=True)
         for end in (client, broker):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -143,6 +152,16 @@ class _Link:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def hang_up(self) -> None:
+        """Ends the client's side only: what was read from it still goes to the broker."""
+        self.client.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client has noticed that its side has ended, and has closed it as well."""
+        # The first byte of Linux's struct tcp_info is the state; a socket in TIME_WAIT is no longer this one's.
+        return self.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
 
     def requests(self) -> None:
         self._until_the_end(self._request, self.client)
@@ -193,9 +212,11 @@ class _Link:
         if fate == "lie":
             # Behind the correlation id and the time of throttling stands the error's code.
             frame = frame[:8] + struct.pack(">h", INVALID_TXN_STATE) + frame[10:]
-        if request.api in (METADATA, FIND_COORDINATOR):
-            frame = self.proxy.under_own_address(frame)
-        self._tell(frame)
+        try:
+            self._tell(self.proxy.retold(request, frame))
+        except OSError:
+            # The client has gone; what it has sent before still goes to the broker, and the other direction comes to its end behind it.
+            pass
         return True
 
     def _tell(self, frame: bytes) -> None:

@@ -207,7 +207,7 @@ def test_wrong_use_exits_with_2(words):
     done = tagstream(*words, timeout=30)
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     assert done.stderr.strip(), "a sentence says what is wrong"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("words", [[], ["run"], ["apply"], ["topics"], ["topics", "create"], ["match"], ["demo"], ["actions", "test"]],

@@ -228,7 +228,7 @@ def test_a_replay_that_is_cut_off_goes_on(many, number):
     """kill -9 (and SIGTERM) in the middle, several times: every letter is a row exactly once in the end."""
     done = 0
     for round in range(3):
-        process = start(many, f"replay-{round}", "--rate", 40)
+        process = start(many, f"replay-{round}", "--rate", 20)
 
         def grown():
             assert process.poll() is None, (many.folder / f"replay-{round}.err").read_text()
@@ -254,7 +254,7 @@ def test_a_replay_that_is_cut_off_goes_on(many, number):
 
 def test_a_second_replay_takes_over(many):
     """Two replays at once: the first one is fenced and says so; no letter is written twice."""
-    first = start(many, "first", "--rate", 40)
+    first = start(many, "first", "--rate", 10)
     until(lambda: rows(many), 30, "the replay to write rows")
     replay(many)
     assert first.wait(30) == 4, (many.folder / "first.err").read_text()

@@ -103,9 +103,11 @@ def test_each_uuid_is_tagged_once_when_partitions_move(running):
     running.feed(first[:300])
     running.await_committed(300, worker=one)
     other = running.worker(slot=1, **settings)
+    running.settle(one, other)
     running.feed(first[300:])
     running.await_committed(600)
     assert one.drain() == 0, one.stderr
+    running.settle(other)
     again = [copy_of(record, f"again {record.name}") for record in first]
     for record in again:
         record.outcome, record.actions = "ignored", None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 from checker import read_topic
 from feeds import TEAMS, TOKEN, Fed
@@ -46,7 +47,8 @@ def test_an_action_that_fails_is_quarantined_at_one_position(deployment):
 
     listed = {row["id"]: row for row in map(json.loads, deployment.command("get", "actions", "--json").stdout.splitlines())}
     assert listed[7]["state"] == "quarantined" and not listed[7]["in_force"]
-    assert "could not be evaluated for 12 of 12 events" in listed[7]["reasons"][0]
+    # How many it had seen by then depends on how they came; all of them failed.
+    assert re.search(r"could not be evaluated for (1[0-2]) of \1 events", listed[7]["reasons"][0]), listed[7]
     assert listed[1]["state"] == "active"
 
     # Published again, it has another version and is in force.

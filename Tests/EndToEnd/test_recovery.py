@@ -164,12 +164,12 @@ def test_two_workers_with_two_lanes_each(running, static):
     records = stream(3000, seed=13)
     workers = [running.worker(slot=slot, lanes=2, static=static(f"member-{slot}"), **SMALL) for slot in (0, 1)]
     # A worker that finds its partitions after the other has read everything has no share in the outcome.
-    until(lambda: all(worker.partitions for worker in workers), 60, "both workers to have partitions")
+    running.settle(*workers)
     running.feed(records[:1500])
     running.await_committed(300)
     workers[0].kill()
     again = running.worker(slot=0, lanes=2, static=static("member-0"), **SMALL)
-    until(lambda: again.partitions, 60, "the worker that came back to have partitions")
+    running.settle(again, workers[1])
     running.feed(records[1500:])
     running.await_committed(3000)
     assert again.drain() == 0, again.stderr

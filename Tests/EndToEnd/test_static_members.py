@@ -8,7 +8,6 @@ import pytest
 
 from checker import check
 from feeds import CATALOGUE, stream
-from waiting import until
 
 SMALL = {"transaction": {"max_records": 60, "max_ms": 20}}
 
@@ -29,11 +28,6 @@ def feed_everywhere(deployment, records) -> None:
     deployment.await_committed(before + len(records))
 
 
-def await_partitions(worker, count: int) -> None:
-    """Waits until a worker has so many partitions."""
-    until(lambda: worker.partitions == count, 30, f"{worker.name} to have {count} partitions")
-
-
 def rebalances(worker) -> int:
     return len(worker.said("assignment changed"))
 
@@ -42,15 +36,15 @@ def restart_in_a_group(running, names, end):
     """Two workers, of which the second one is ended and started again: how often the first heard of it, and the second's third life."""
     records = stream(400, seed=21)
     one = running.worker(slot=0, static=names[0], **SMALL)
-    await_partitions(one, 4)
+    running.settle(one)
     other = running.worker(slot=1, static=names[1], **SMALL)
-    await_partitions(one, 2)
-    await_partitions(other, 2)
+    running.settle(one, other)
     feed_everywhere(running, records[:200])
     before = rebalances(one)
     end(other)
     again = running.worker(slot=1, static=names[1], **SMALL)
-    await_partitions(again, 2)
+    running.settle(one, again)
+    assert one.partitions == again.partitions == 2
     feed_everywhere(running, records[200:])
     disturbed = rebalances(one) - before
     assert one.drain() == 0, one.stderr
@@ -88,9 +82,9 @@ def test_two_workers_with_one_name(running):
     one = running.worker(slot=0, static="same", **SMALL)
     feed_everywhere(running, records[:100])
     other = running.worker(slot=1, static="same", **SMALL)
+    assert one.wait(60) == 4, one.stderr
     running.feed(records[100:])
     running.await_committed(300)
-    assert one.wait(60) == 4, one.stderr
     assert other.drain() == 0, other.stderr
     check(running, records)
 

@@ -41,6 +41,13 @@ import Testing
         // A lane that does not run has no age.
         (.laneTurn, [#"tagstream_lane_turn_age_seconds{lane="0"} 0.02"#]),
         (.laneEpoch, [#"tagstream_lane_epoch{lane="0"} 11"#, #"tagstream_lane_epoch{lane="1"} 0"#]),
+        (
+            .transactionLimit,
+            [
+                #"tagstream_transaction_limit_records{lane="0"} 2500"#,
+                #"tagstream_transaction_limit_records{lane="1"} 0"#,
+            ]
+        ),
         (.records, ["tagstream_records_total 106"]),
         (.rows, ["tagstream_rows_total 100"]),
         (.matches, ["tagstream_matches_total 120"]),
@@ -157,6 +164,7 @@ import Testing
         report.lanes[0].rebalances = 4
         report.lanes[0].partitions = 6
         report.lanes[0].epoch = 11
+        report.lanes[0].transactionLimit = 2500
         var idle = WorkerReport.Lane(number: 1)
         idle.isJoined = true
         report.lanes.append(idle)

@@ -10,16 +10,15 @@ not always give each partition to one member when a rebalance ends without someb
 from __future__ import annotations
 
 import signal
-import threading
 
 import pytest
 
 import deployment as deployments
 from checker import Check, check
 from feeds import CATALOGUE, stream
-from generations import ILLEGAL_GENERATION, TXN_OFFSET_COMMIT, Coordinator
+from generations import ILLEGAL_GENERATION, TXN_OFFSET_COMMIT
+from keeper import coordinator  # noqa: F401: the fixture
 from waiting import until
-from wire import Request
 
 #: A rebalance waits for its members as long as the poll interval is, which cannot be shorter than the session; and whoever is stopped is
 #: to end its transaction afterwards.
@@ -28,36 +27,6 @@ SETTINGS = {"kafka": deployments.MEMBERSHIP | {"max.poll.interval.ms": 6000},
 FIRST, SECOND = 900, 300
 
 pytestmark = pytest.mark.own_broker(reason="the check that is switched off is the proxy's")
-
-
-class Keeper(Coordinator):
-    """Keeps one request back on its way, before it is judged: not what a slow machine may do, but what a test wants it to."""
-
-    def __init__(self, host: str, port: int):
-        self.api: int | None = None
-        self.of, self.skipped = b"", 0
-        self.has_it, self.may_go = threading.Event(), threading.Event()
-        super().__init__(host, port)
-
-    def keep(self, api: int, transactional: str, skipped: int) -> None:
-        """From now on: a transactional id's request of a kind, after so many others."""
-        self.of, self.skipped, self.api = transactional.encode(), skipped, api
-
-    def judge(self, request: Request) -> bytes | None:
-        if request.api == self.api and self.of in request.frame:
-            self.skipped -= 1
-            if self.skipped == -1:
-                self.has_it.set()
-                self.may_go.wait(60)
-        return super().judge(request)
-
-
-@pytest.fixture
-def coordinator(cluster):
-    with Keeper("127.0.0.1", cluster.port) as proxy:
-        yield proxy
-        # Nobody waits for what a test that has failed did not come to.
-        proxy.may_go.set()
 
 
 def stopped(deployment, api: int):

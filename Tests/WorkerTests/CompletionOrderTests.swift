@@ -90,7 +90,7 @@ private struct Walk {
     private var logs: [Log]
     private var ledger = OffsetLedger()
     private var assignment = Assignment(pollPatience: Walk.pollPatience)
-    private var transaction = TransactionState(limits: TransactionState.Limits(), attempts: .max)
+    private var transaction = TransactionState(limits: TransactionLimits(), attempts: .max)
     private var now: Int64 = 0
     private var generation: UInt8 = 0
     /// The open transaction's: all of its records, those without an acknowledgement, those with one; and whether one could not be delivered.
@@ -235,7 +235,7 @@ private struct Walk {
         default:
             try apply(offsets)
             ledger.committed()
-            transaction.committed()
+            transaction.committed(at: 0)
             forget()
         }
     }
@@ -362,7 +362,7 @@ private struct Walk {
     private mutating func restart() {
         ledger = OffsetLedger()
         assignment = Assignment(pollPatience: Self.pollPatience)
-        transaction = TransactionState(limits: TransactionState.Limits(), attempts: .max)
+        transaction = TransactionState(limits: TransactionLimits(), attempts: .max)
         forget()
         giveUp()
     }

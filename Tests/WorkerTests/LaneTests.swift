@@ -237,6 +237,28 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
         #expect(statistics.aborts == 1)
     }
 
+    @Test func `does less at once after a failure, and more again after commits`() {
+        let script = DoorsScript([assigned] + Array(repeating: PollStep.read(0, 8), count: 5))
+        script.errors[.commit] = [Trouble.timeout]
+        script.delays[.commit] = 100
+        let (effects, _, statistics) = play(script) { $0.transactionTimeout = 1000 }
+        #expect(
+            effects == [
+                .open, .assign([0]), .begin, .produce(4), .offsets([0: 4]), .failed(.commit), .recover([0]), .seek([0: 0]),
+                .begin, .produce(2), .offsets([0: 2]), .commit, .begin, .produce(4), .offsets([0: 6]), .commit,
+                .begin, .produce(4), .offsets([0: 10]), .commit, .begin, .produce(4), .offsets([0: 14]), .commit, .close,
+            ]
+        )
+        #expect(statistics.transactionLimit == 4)
+        // A commit that takes more than half of a transaction's time is a failure that has not happened yet.
+        let slow = DoorsScript([assigned] + Array(repeating: PollStep.read(0, 8), count: 4))
+        slow.delays[.commit] = 501
+        let sizes = play(slow) { $0.transactionTimeout = 1000 }.effects.compactMap { effect in
+            if case .produce(let records) = effect { records } else { nil }
+        }
+        #expect(sizes == [4, 2, 1, 1])
+    }
+
     @Test(arguments: [Trouble.fatal, Trouble.timeout, Trouble.unknown])
     func `asks the broker with a new producer when it cannot know whether a commit was applied`(trouble: KafkaError) {
         for wasApplied in [false, true] {

@@ -4,7 +4,7 @@ import Testing
 @testable import Worker
 
 @Suite struct `A transaction's state` {
-    private static let limits = TransactionState.Limits(records: 10, bytes: 1000, milliseconds: 250)
+    private static let limits = TransactionLimits(records: 10, bytes: 1000, milliseconds: 250)
 
     /// An open transaction with so much in it, looked at so long after it began.
     struct Row: Sendable {
@@ -53,10 +53,29 @@ import Testing
         state.added(records: 4, bytes: 10)
         #expect(state.phase == .open(records: 8, bytes: 20, began: 0, tenure: 1))
         state.commits()
-        state.committed()
+        state.committed(at: 0)
         #expect(state == TransactionState(limits: Self.limits))
         state.began(at: 7, in: 2)
         #expect(state.phase == .open(records: 0, bytes: 0, began: 7, tenure: 2))
+    }
+
+    @Test func `becomes smaller with a failure that a smaller one may be spared, and grows with commits`() {
+        var state = TransactionState(limits: Self.limits)
+        for (error, room, isDue) in [(Self.abortable, 5, false), (Self.timeout, 2, true), (Self.tooLarge, 2, true)] {
+            state.began(at: 0, in: 1)
+            if state.failed(error) == .abort { state.aborted() } else { state.recovered() }
+            #expect(state.roomForRecords == room)
+            var next = state
+            next.began(at: 0, in: 1)
+            next.added(records: 1, bytes: 250)
+            #expect(next.isDue(at: 0) == isDue)
+        }
+        for room in [5, 10, 10] {
+            state.began(at: 0, in: 1)
+            state.commits()
+            state.committed(at: 0)
+            #expect(state.roomForRecords == room)
+        }
     }
 
     // MARK: Failures
@@ -137,7 +156,7 @@ import Testing
             }
             state.began(at: 0, in: 1)
             state.commits()
-            state.committed()
+            state.committed(at: 0)
         }
         for remedy in [TransactionState.Remedy.abort, .abort, .giveUp] {
             state.began(at: 0, in: 1)
@@ -149,12 +168,12 @@ import Testing
 
     @Test func `is not entered twice, and takes nothing while none is open`() async {
         await #expect(processExitsWith: .failure) {
-            var state = TransactionState(limits: TransactionState.Limits())
+            var state = TransactionState(limits: TransactionLimits())
             state.began(at: 0, in: 1)
             state.began(at: 1, in: 1)
         }
         await #expect(processExitsWith: .failure) {
-            var state = TransactionState(limits: TransactionState.Limits())
+            var state = TransactionState(limits: TransactionLimits())
             state.added(records: 1, bytes: 1)
         }
     }

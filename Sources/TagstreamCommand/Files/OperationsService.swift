@@ -104,6 +104,7 @@ extension WorkerReport.Lane {
         rebalances = statistics.rebalances
         partitions = statistics.partitions
         epoch = statistics.epoch
+        transactionLimit = statistics.transactionLimit
         isJoined = statistics.isJoined
         secondsSinceTurn = status.millisecondsSinceTurn.map { Double($0) / 1000 }
     }
