@@ -68,9 +68,7 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
 
     /// What was sent in a transaction may be on its way: it cannot be ended by the producer that has sent it.
     public static func inDoubt(while operation: String) -> KafkaError {
-        var error = KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "requests of the transaction have no answer")
-        error.isRetriable = false
-        return error
+        KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "requests of the transaction have no answer")
     }
 
     /// Whether time ran out.

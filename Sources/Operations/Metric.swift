@@ -78,7 +78,7 @@ enum Metric: String, CaseIterable {
         case .laneReady: "Whether the lane holds what its group gave it and has restored what that needs."
         case .laneTurn: "Seconds since the lane's loop last turned."
         case .laneEpoch: "The catalogue's epoch of the lane's last transaction."
-        case .transactionLimit: "Records at which a transaction is closed at present; fewer than configured while the cluster takes little."
+        case .transactionLimit: "Records at which a transaction is closed; fewer while the cluster takes little."
         case .records: "Input records of committed transactions."
         case .rows: "Rows written to the topic of tagged rows."
         case .matches: "Records written to the topic of matches."

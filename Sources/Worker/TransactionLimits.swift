@@ -13,7 +13,9 @@ struct TransactionLimits: Sendable, Equatable {
     var records = 10_000
     /// Bytes of input values and of output, as configured.
     var bytes = 16 << 20
-    /// Milliseconds since the first record. Never halved: time is what the others are measured by.
+    /// Milliseconds since the first record.
+    ///
+    /// Never halved: time is what the others are measured by.
     var milliseconds: Int64 = 250
     /// After how many milliseconds the broker ends a transaction (`transaction.timeout.ms`).
     var timeout: Int64 = 15_000

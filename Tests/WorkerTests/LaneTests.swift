@@ -244,9 +244,11 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
         let (effects, _, statistics) = play(script) { $0.transactionTimeout = 1000 }
         #expect(
             effects == [
-                .open, .assign([0]), .begin, .produce(4), .offsets([0: 4]), .failed(.commit), .recover([0]), .seek([0: 0]),
+                .open, .assign([0]), .begin, .produce(4), .offsets([0: 4]), .failed(.commit), .recover([0]),
+                .seek([0: 0]),
                 .begin, .produce(2), .offsets([0: 2]), .commit, .begin, .produce(4), .offsets([0: 6]), .commit,
-                .begin, .produce(4), .offsets([0: 10]), .commit, .begin, .produce(4), .offsets([0: 14]), .commit, .close,
+                .begin, .produce(4), .offsets([0: 10]), .commit, .begin, .produce(4), .offsets([0: 14]), .commit,
+                .close,
             ]
         )
         #expect(statistics.transactionLimit == 4)

@@ -22,12 +22,14 @@ import Testing
     }
 
     /// Milliseconds from the first record to the commit, and how often limits that were halved twice are halved then.
-    @Test(arguments: [
-        (0, 1), (250, 1), (1249, 1),
-        // An eighth of 8,000 behind the 250 that it may have waited for records.
-        (1250, 2), (3000, 2), (4000, 2),
-        (4001, 3), (8000, 3), (100_000, 3),
-    ] as [(Int64, Int)])
+    @Test(
+        arguments: [
+            (0, 1), (250, 1), (1249, 1),
+            // An eighth of 8,000 behind the 250 that it may have waited for records.
+            (1250, 2), (3000, 2), (4000, 2),
+            (4001, 3), (8000, 3), (100_000, 3),
+        ] as [(Int64, Int)]
+    )
     func `follow how long a commit took`(elapsed: Int64, halvings: Int) {
         var limits = Self.limits(halved: 2)
         limits.committed(after: elapsed)
