@@ -36,7 +36,7 @@ final class CallbackState: @unchecked Sendable {
     var failedDelivery: FailedDelivery?
     /// Records that were delivered since the transaction began.
     var delivered = 0
-    /// Whether a record of which nobody knows if the broker has it, or will have it, was given up since the transaction began.
+    /// Whether a record was given up since the transaction began of which nobody knows whether the broker has it, or will.
     var isInDoubt = false
 
     init(notices: @escaping NoticeHandler) { self.notices = notices }

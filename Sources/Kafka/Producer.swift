@@ -103,6 +103,7 @@ public struct TransactionalProducer: ~Copyable {
             state.delivered += 1
             return
         }
+        // Also when an abort has dropped it: it was to be sent a second time, and nobody has answered the first.
         if rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED { state.isInDoubt = true }
         // An abort purges what was not sent: those reports are the abort's own and no failures (rdkafka.h, rd_kafka_abort_transaction).
         if code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT { return }

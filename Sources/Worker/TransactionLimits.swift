@@ -41,11 +41,12 @@ struct TransactionLimits: Sendable, Equatable {
 
     /// A transaction was committed so many milliseconds after its first record was read.
     ///
-    /// That it waited for records is no sign of a slow cluster: up to ``milliseconds`` of it do not count.
+    /// That it waited for records is no sign of a cluster that takes little: ``milliseconds`` of it do not count.
     mutating func committed(after elapsed: Int64) {
-        if elapsed > timeout / 2 {
+        let busy = elapsed - milliseconds
+        if busy > timeout / 2 {
             failed()
-        } else if elapsed - min(elapsed, milliseconds) < timeout / 8 {
+        } else if busy < timeout / 8 {
             halvings = max(0, halvings - 1)
         }
     }

@@ -254,7 +254,7 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
         #expect(statistics.transactionLimit == 4)
         // A commit that takes more than half of a transaction's time is a failure that has not happened yet.
         let slow = DoorsScript([assigned] + Array(repeating: PollStep.read(0, 8), count: 4))
-        slow.delays[.commit] = 501
+        slow.delays[.commit] = 751
         let sizes = play(slow) { $0.transactionTimeout = 1000 }.effects.compactMap { effect in
             if case .produce(let records) = effect { records } else { nil }
         }

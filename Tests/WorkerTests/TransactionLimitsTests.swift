@@ -25,15 +25,21 @@ import Testing
     @Test(
         arguments: [
             (0, 1), (250, 1), (1249, 1),
-            // An eighth of 8,000 behind the 250 that it may have waited for records.
-            (1250, 2), (3000, 2), (4000, 2),
-            (4001, 3), (8000, 3), (100_000, 3),
+            // An eighth of 8,000 behind the 250 that it may have waited for records, and a half.
+            (1250, 2), (3000, 2), (4250, 2),
+            (4251, 3), (8000, 3), (100_000, 3),
         ] as [(Int64, Int)]
     )
     func `follow how long a commit took`(elapsed: Int64, halvings: Int) {
         var limits = Self.limits(halved: 2)
         limits.committed(after: elapsed)
         #expect(limits.halvings == halvings)
+    }
+
+    @Test func `do not shrink because transactions are meant to be long`() {
+        var limits = TransactionLimits(milliseconds: 10_000, timeout: 15_000)
+        limits.committed(after: 10_100)
+        #expect(limits == TransactionLimits(milliseconds: 10_000, timeout: 15_000))
     }
 
     @Test func `are never more than what is configured`() {
