@@ -63,12 +63,15 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
     /// Whether the topic exists already.
     public var isTopicAlreadyThere: Bool { code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS.rawValue }
 
-    /// Whether it is the client's own: no broker has answered with it, so what was asked for may still be done.
-    public var isLocal: Bool { code < 0 }
+    /// Whether the group does not know this member in its generation: it refuses whatever else the member sends in it, however late.
+    public var isStaleMembership: Bool {
+        code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION.rawValue || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID.rawValue
+            || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID.rawValue
+    }
 
-    /// What was sent in a transaction may be on its way: it cannot be ended by the producer that has sent it.
+    /// Records or offsets of a transaction may be on their way: it cannot be ended by the producer that has sent them.
     public static func inDoubt(while operation: String) -> KafkaError {
-        KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "requests of the transaction have no answer")
+        KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "what was sent in the transaction has no answer")
     }
 
     /// Whether time ran out.

@@ -229,11 +229,20 @@ public struct TransactionalProducer: ~Copyable {
     /// How many records of the open transaction were delivered.
     public var delivered: Int { client.state.delivered }
 
-    /// How many records wait to be sent, or for their answer, or for ``poll(timeout:)``.
-    public var waiting: Int { Int(rd_kafka_outq_len(client.handle)) }
-
     /// Whether a request with records of the open transaction was given up without an answer: the broker may have them, or get them yet.
     public var isInDoubt: Bool { client.state.isInDoubt }
+
+    /// Drops what has not been sent, or was to be sent again, and serves the reports of that.
+    ///
+    /// What librdkafka's own abort begins with, and with its flag, which is none of the public ones: without it the numbers of these records
+    /// would be missing in the next transaction's sequence. A version that does not know the flag drops nothing.
+    public func dropUnsent() {
+        rd_kafka_purge(client.handle, RD_KAFKA_PURGE_F_QUEUE | Self.abortsTransaction)
+        poll(timeout: 0)
+    }
+
+    /// `RD_KAFKA_PURGE_F_ABORT_TXN` (rdkafka_int.h, since 1.4.0).
+    private static let abortsTransaction: Int32 = 0x100
 
     /// Adds offsets to the open transaction: they are committed when it is, and only if this member is still in its generation.
     ///

@@ -29,7 +29,8 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// The batch's index of each topic, by the consumer's identity of it.
     private var topics: [(identity: OpaquePointer, index: Int32)] = []
     private var headers: [TransactionalProducer.Header] = []
-    /// Whether offsets of the open transaction were sent, and nobody has answered.
+    private var hasProduced = false
+    /// Whether offsets of the open transaction may be on their way.
     private var areOffsetsInDoubt = false
     private var changelog: Output?
     private var changelogKey = ByteArena(capacity: 256)
@@ -77,6 +78,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
             outputs.append(try output(configuration.topic(of: destination), patience))
         }
         if let name = configuration.changelog { changelog = try output(name, patience) }
+        hasProduced = false
     }
 
     private mutating func output(_ name: String, _ patience: Patience) throws(KafkaError) -> Output {
@@ -196,6 +198,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// Begins a transaction on the producer.
     public mutating func begin() throws(KafkaError) {
         try producer!.value.begin()
+        hasProduced = false
         areOffsetsInDoubt = false
     }
 
@@ -256,6 +259,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
                 producer!.value.poll(timeout: 100)
             }
         }
+        hasProduced = true
     }
 
     /// A record that the client itself refused for its size, before it was ever sent.
@@ -282,6 +286,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         let offsets = try PlantedBug.positionInsteadOfLedger.isPlanted ? positions(besides: offsets) : offsets
         #endif
         let forOffsets = patience(of: budget?.beforeEnd(at: now()) ?? .max)
+        areOffsetsInDoubt = true
         do throws(KafkaError) {
             try forOffsets.repeating { (left) throws(KafkaError) in
                 // Fresh each time: it carries the generation that fences a member the group has given up.
@@ -289,9 +294,11 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
                 try producer!.value.send(offsets, of: group, timeout: left)
             }
         } catch {
-            areOffsetsInDoubt = error.isLocal
+            // Whatever the last answer was: librdkafka repeats the request, and an earlier copy may have none.
+            areOffsetsInDoubt = !error.isStaleMembership
             throw error
         }
+        areOffsetsInDoubt = false
         #if TAGSTREAM_FAILPOINTS
         try Failpoint.hit(.afterOffsets)
         Failpoint.hitSoon(.inCommit)
@@ -300,28 +307,26 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         try forEnd.repeating { (left) throws(KafkaError) in try producer!.value.commit(timeout: left) }
     }
 
-    /// Aborts, resumed while it can be retried; never while a request of the transaction may be on its way.
+    /// Aborts, resumed while it can be retried; never where what the transaction has sent was given up without an answer.
     ///
-    /// Such a request would belong to the next transaction: the producer's epoch is the same, so whenever it comes the broker takes it, and
-    /// the next commit makes records visible that were aborted, or commits offsets whose records were not (KIP-890 calls them delayed
-    /// requests; before its second version only the client can prevent them). So answers are waited for, for two seconds at most. Where one
-    /// has not come, or was given up, ``recover(_:)`` has to end the transaction: a new producer has another epoch, and the broker refuses
-    /// what the old one has sent. Nor can the first request be under way, which has the broker call the producer's state invalid (#4849).
-    ///
-    /// - Throws: also `_STATE`, without having asked for anything, where the transaction has to be ended by ``recover(_:)``.
+    /// That would belong to the next transaction: the producer's epoch is the same, so whenever it comes the broker takes it, and the next
+    /// commit makes records visible that were aborted, or commits offsets whose records were not (KIP-890 calls these delayed requests;
+    /// before its second version only the client can prevent them). librdkafka's abort waits for what is on its way, and asks for a new epoch
+    /// where that times out; but what waits to be sent again it drops, without either. Here that is dropped first. If there was something,
+    /// this throws, and ``recover(_:)`` has to end the transaction: a new producer has another epoch, and the broker refuses what is late.
     public mutating func abort() throws(KafkaError) {
         refused = nil
         let patience = patience(of: budget?.forEnd(at: now()) ?? .max)
+        // An abort while the first request is under way makes the broker call the producer's state invalid (#4849): wait for one answer.
         let deadline = now() + min(2000, patience.milliseconds / 2)
-        while !isInDoubt, producer!.value.waiting > 0, now() < deadline { producer!.value.poll(timeout: 20) }
-        guard configuration.abortsInDoubt || !isInDoubt && producer!.value.waiting == 0 else {
-            throw .inDoubt(while: "abort the transaction")
+        while hasProduced, producer!.value.delivered == 0, producer!.value.failedDelivery == nil, now() < deadline {
+            producer!.value.poll(timeout: 20)
         }
+        producer!.value.dropUnsent()
+        let isInDoubt = areOffsetsInDoubt || producer!.value.isInDoubt
+        if isInDoubt, !configuration.abortsInDoubt { throw .inDoubt(while: "abort the transaction") }
         try patience.repeating { (left) throws(KafkaError) in try producer!.value.abort(timeout: left) }
     }
-
-    /// Whether a request of the open transaction was given up without an answer.
-    private var isInDoubt: Bool { areOffsetsInDoubt || producer!.value.isInDoubt }
 
     // MARK: The changelog of uuids
 

@@ -2,9 +2,9 @@
 ///
 /// With fixed limits a cluster that takes little has the lane do the same work for ever: a quota (KIP-219), or a slow broker, that needs
 /// longer for a full transaction than `transaction.timeout.ms` makes every one of them fail, and each is followed by another one of the same
-/// size. So a failure halves the limits, and so does a commit that took more than half of that time; a commit that took less than an eighth
-/// doubles them again, up to what is configured. Twice the work in a quarter of the time is far from the other bound, so where a rate is
-/// constant the size comes to rest.
+/// size. So a failure halves the limits, and so does a commit that took more than half of that time; a full transaction that took less than an
+/// eighth doubles them again, up to what is configured. Twice as much takes about a quarter then, which is far from the other bound: where a
+/// rate is constant the size comes to rest. A transaction that is not full proves nothing of a full one.
 struct TransactionLimits: Sendable, Equatable {
     /// How often the limits can be halved: to a thousandth.
     static let mostHalvings = 10
@@ -41,12 +41,11 @@ struct TransactionLimits: Sendable, Equatable {
 
     /// A transaction was committed so many milliseconds after its first record was read.
     ///
-    /// That it waited for records is no sign of a cluster that takes little: ``milliseconds`` of it do not count.
-    mutating func committed(after elapsed: Int64) {
-        let busy = elapsed - milliseconds
-        if busy > timeout / 2 {
+    /// That it waited for records is no sign of a cluster that takes little: ``milliseconds`` of it do not count against it.
+    mutating func committed(after elapsed: Int64, isFull: Bool) {
+        if elapsed - milliseconds > timeout / 2 {
             failed()
-        } else if busy < timeout / 8 {
+        } else if isFull, elapsed < timeout / 8 {
             halvings = max(0, halvings - 1)
         }
     }

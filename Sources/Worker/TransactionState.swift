@@ -17,8 +17,8 @@ struct TransactionState: Equatable {
         case ready
         /// Open since `began`, with so much in it, read in one tenure of partitions.
         case open(records: Int, bytes: Int, began: Int64, tenure: Int)
-        /// Its offsets are being sent, or its end; its first record was read at `began`.
-        case committing(began: Int64)
+        /// Its offsets are being sent, or its end; its first record was read at `began`, and it may have come to the limits of its size.
+        case committing(began: Int64, isFull: Bool)
         /// It is being aborted; then its work is done again.
         case aborting
         /// Its end was asked for and never confirmed, or the producer failed: nobody knows whether it was committed. A new producer has to
@@ -90,20 +90,20 @@ struct TransactionState: Equatable {
 
     /// Its commit begins.
     mutating func commits() {
-        guard case .open(_, _, let began, _) = phase else {
+        guard case .open(let records, let bytes, let began, _) = phase else {
             preconditionFailure("a commit was begun while the transaction was \(phase)")
         }
-        phase = .committing(began: began)
+        phase = .committing(began: began, isFull: isFull(records, bytes))
     }
 
     /// It is committed.
     mutating func committed(at now: Int64) {
-        guard case .committing(let began) = phase else {
+        guard case .committing(let began, let isFull) = phase else {
             preconditionFailure("a commit ended while the transaction was \(phase)")
         }
         phase = .ready
         failures = 0
-        limits.committed(after: now - began)
+        limits.committed(after: now - began, isFull: isFull)
     }
 
     // MARK: Failures
@@ -118,7 +118,7 @@ struct TransactionState: Equatable {
     ///
     /// A retry that is still an error here has used up its patience inside the doors: then the outcome is unknown, as it is with
     /// everything that has no flag (rdkafka.h, "Transactional producer API"). What the client itself refused (size, a full queue) never
-    /// left it: an abort is enough.
+    /// left it: an abort is enough, unless what was sent before was given up without an answer, which the doors find out.
     mutating func failed(_ error: KafkaError) -> Remedy {
         switch phase {
         case .open, .committing: break
@@ -178,7 +178,11 @@ struct TransactionState: Equatable {
     /// Whether the transaction has to be committed now.
     func isDue(at now: Int64) -> Bool {
         guard case .open(let records, let bytes, let began, _) = phase else { return false }
-        return records >= limits.recordsNow || bytes >= limits.bytesNow || now - began >= limits.milliseconds
+        return isFull(records, bytes) || now - began >= limits.milliseconds
+    }
+
+    private func isFull(_ records: Int, _ bytes: Int) -> Bool {
+        records >= limits.recordsNow || bytes >= limits.bytesNow
     }
 
     /// How long a poll may wait, in milliseconds: not beyond the transaction's time.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 
 from wire import Request, frame as next_frame
 
@@ -164,16 +165,25 @@ class _Link:
         return self.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
 
     def requests(self) -> None:
-        self._until_the_end(self._request, self.client)
+        self._until_the_end(self._request, self.client, self._await_answers)
 
     def answers(self) -> None:
         self._until_the_end(self._answer, self.broker)
 
-    def _until_the_end(self, handle, source: socket.socket) -> None:
+    def _await_answers(self) -> None:
+        """What a client has sent before it went goes to the broker, and is done there: its connection is not cut before."""
+        deadline = time.monotonic() + 2
+        while self.waiting and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def _until_the_end(self, handle, source: socket.socket, at_end=lambda: None) -> None:
         """Handles frame after frame; when both directions have ended the sockets are given back."""
         try:
-            while (frame := next_frame(source)) and handle(frame):
-                pass
+            while frame := next_frame(source):
+                if not handle(frame):
+                    break
+            else:
+                at_end()
         except OSError:
             pass
         except Exception as failure:  # noqa: BLE001: a test that does not hear of it would wait for ever, or pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import threading
 
 import pytest
@@ -16,10 +15,8 @@ class Keeper(Coordinator):
 
     def __init__(self, host: str, port: int):
         self.api: int | None = None
-        self.of, self.skipped = b"", 0
+        self.of, self.also, self.skipped = b"", b"", 0
         self.has_it, self.may_go = threading.Event(), threading.Event()
-        #: What that transactional id has asked for since, by API.
-        self.since: collections.Counter[int] = collections.Counter()
         #: The connection that waits, and its request.
         self.link, self.kept = None, None
         super().__init__(host, port)
@@ -29,16 +26,13 @@ class Keeper(Coordinator):
         self.of, self.also, self.skipped, self.api = transactional.encode(), also.encode(), skipped, api
 
     def judge(self, request: Request) -> bytes | None:
-        if self.api is not None and self.of in request.frame:
-            if self.has_it.is_set():
-                self.since[request.api] += 1
-            elif request.api == self.api and self.also in request.frame:
-                self.skipped -= 1
-                if self.skipped == -1:
-                    self.kept = request
-                    self.link = next(link for link in self.links if link.reader is threading.current_thread())
-                    self.has_it.set()
-                    self.may_go.wait(60)
+        if request.api == self.api and self.of in request.frame and self.also in request.frame:
+            self.skipped -= 1
+            if self.skipped == -1:
+                self.kept = request
+                self.link = next(link for link in self.links if link.reader is threading.current_thread())
+                self.has_it.set()
+                self.may_go.wait(60)
         return super().judge(request)
 
 

@@ -70,8 +70,10 @@ import Testing
             next.added(records: 1, bytes: 250)
             #expect(next.isDue(at: 0) == isDue)
         }
-        for room in [5, 10, 10] {
+        // Only a full one makes the next one larger.
+        for (records, room) in [(1, 2), (2, 5), (4, 5), (5, 10), (10, 10)] {
             state.began(at: 0, in: 1)
+            state.added(records: records, bytes: 1)
             state.commits()
             state.committed(at: 0)
             #expect(state.roomForRecords == room)

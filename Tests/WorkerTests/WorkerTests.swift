@@ -103,7 +103,7 @@ import Testing
     /// Errors of the broker, and how often the lane has to abort or to make a new producer for them at least.
     @Test(arguments: [
         (EmbeddedCluster.Request.endTransaction, Int32(15), 0, 0), (.addPartitionsToTransaction, 51, 0, 0),
-        (.transactionalOffsetCommit, 22, 1, 0), (.transactionalOffsetCommit, 27, 1, 0), (.endTransaction, 48, 0, 1),
+        (.transactionalOffsetCommit, 22, 1, 0), (.transactionalOffsetCommit, 27, 0, 1), (.endTransaction, 48, 0, 1),
         (.addOffsetsToTransaction, 48, 0, 1),
     ])
     func `goes on after an error`(request: EmbeddedCluster.Request, code: Int32, aborts: Int, recoveries: Int)
