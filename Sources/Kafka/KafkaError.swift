@@ -26,6 +26,8 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
     public var requiresAbort: Bool
     /// Whether the client cannot go on at all.
     public var isFatal: Bool
+    /// Whether it is ``inDoubt(while:)``.
+    public private(set) var isInDoubt = false
 
     /// What to do: librdkafka's header demands exactly this order, and that an error without any flag counts as fatal
     /// (rdkafka.h, "Transactional producer API").
@@ -69,9 +71,12 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
             || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID.rawValue
     }
 
-    /// Records or offsets of a transaction may be on their way: it cannot be ended by the producer that has sent them.
+    /// Records or offsets of a transaction may be on their way: it cannot be ended by the producer that has sent them, and nothing has been
+    /// asked for.
     public static func inDoubt(while operation: String) -> KafkaError {
-        KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "what was sent in the transaction has no answer")
+        var error = KafkaError(RD_KAFKA_RESP_ERR__STATE, operation, reason: "what was sent has no answer")
+        error.isInDoubt = true
+        return error
     }
 
     /// Whether time ran out.

@@ -229,13 +229,17 @@ public struct DeadLetterReplay: ~Copyable {
             } catch {
                 if error.isFenced { throw error }
                 let known = doors.failedRecord
+                var isInDoubt = false
                 do throws(KafkaError) { try doors.abort() } catch let second {
                     // What became of the transaction is unknown: the next replay's producer settles that before it asks.
-                    throw second.isFenced ? second : known?.error ?? error
+                    guard second.isInDoubt else { throw second.isFenced ? second : known?.error ?? error }
+                    isInDoubt = true
                 }
                 retrial.forgetWarnings()
                 // The transaction may have failed before its delivery reports were served; the abort has served them.
                 let culprit = known ?? doors.failedRecord
+                // Nobody has asked for a commit, so nothing of it is there once a new producer has ended it.
+                if isInDoubt { _ = try doors.recover([]) }
                 if let culprit, culprit.error.isTooLarge, tooLarge.insert(culprit.label).inserted { continue }
                 attempts += 1
                 // Aborted for certain, so the same letters may be tried again.
