@@ -48,7 +48,7 @@ extension KafkaDoors {
             self.warnings = warnings
         }
 
-        /// A mistake that ``PlantedBug`` plants.
+        /// Whether a transaction is aborted whatever may be on its way: a mistake, only ever made in the build with failpoints.
         var abortsInDoubt: Bool {
             #if TAGSTREAM_FAILPOINTS
             return PlantedBug.abortInDoubt.isPlanted

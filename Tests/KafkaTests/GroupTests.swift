@@ -5,7 +5,7 @@ import Testing
     private static func partitions(_ numbers: [Int32]) -> [TopicPartition] { numbers.map { TopicPartition("t", $0) } }
 
     @Test func `gets all partitions, gives them back when another joins, and shares them with it`() throws {
-        let harness = try Harness(topics: ["t": 4], properties: ["session.timeout.ms": "12000"])
+        let harness = try Harness(topics: ["t": 4], properties: ["session.timeout.ms": "6000"])
         var one = try harness.consumer()
         try one.subscribe(["t"])
         #expect(try one.rebalance() == .assigned(Self.partitions([0, 1, 2, 3])))
