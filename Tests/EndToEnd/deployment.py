@@ -220,7 +220,7 @@ class Deployment:
         """Waits until these workers, and each of them, share all partitions.
 
         What is fed before that, the small broker may have done twice: while a group rebalances it gives a partition to two members, and
-        takes the offsets of both (README.md).
+        takes the offsets of both (Tests/Proof/README.md).
         """
 
         def look() -> bool:

@@ -64,7 +64,8 @@ def test_a_cluster_that_takes_little(cluster, tmp_path, capsys, says_so):
             proxy.rate = 1e9
             deployment.stop()
         check(deployment, records)
-        given_up = found['tagstream_transaction_recoveries_total{lane="0"}']
+        given_up = (found['tagstream_transaction_recoveries_total{lane="0"}']
+                    + found['tagstream_transactions_total{lane="0",outcome="aborted"}'])
         with capsys.disabled():
             print(f"\n{'quota' if says_so else 'slow'}: {RATE} bytes a second, {proxy.throttled['requests']} requests; "
                   f"{given_up:.0f} transactions had to be given up before a size was found; "

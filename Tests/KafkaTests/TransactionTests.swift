@@ -310,14 +310,10 @@ import Testing
         let isStillLate = producer.isInDoubt
         #expect(!isStillLate)
 
-        var other = try slow.producer("other")
-        try other.initTransactions(timeout: 10_000)
-        let same = try other.topic("t")
-        try other.begin()
         slow.cluster.inject([Code.messageTooLarge], into: .produce)
-        try other.produce("large", to: same, label: 1)
-        other.settle(1)
-        let (refused, isInDoubt) = (other.failedDelivery, other.isInDoubt)
+        try producer.produce("large", to: topic, label: 3)
+        producer.settle(1)
+        let (refused, isInDoubt) = (producer.failedDelivery, producer.isInDoubt)
         #expect(refused?.error.isTooLarge == true)
         #expect(!isInDoubt)
     }
