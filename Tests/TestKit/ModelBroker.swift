@@ -30,6 +30,8 @@ package final class ModelBroker {
         case losesChangelog
         /// What an aborted transaction has written to the changelog of uuids stays there.
         case keepsAbortedChangelog
+        /// A transaction is aborted although a request of it was given up without an answer, and the next one has the same epoch.
+        case abortsInDoubt
     }
 
     /// What becomes of a record.
@@ -37,59 +39,23 @@ package final class ModelBroker {
         case tagged, duplicate, letter
     }
 
-    /// How often something went which way, over all seeds: a simulation that never meets a fault proves nothing.
-    package struct Coverage {
-        package var commits = 0
-        package var aborts = 0
-        package var recoveries = 0
-        package var unknownApplied = 0
-        package var unknownDropped = 0
-        package var delayedEnds = 0
-        package var timeouts = 0
-        package var fenced = 0
-        package var staleGenerations = 0
-        package var changedPlaces = 0
-        package var losses = 0
-        package var revokes = 0
-        package var kills = 0
-        package var zombies = 0
-        package var failedDeliveries = 0
-        package var interleavings = 0
-        package var duplicates = 0
-        package var restorations = 0
-        package var lateChangelogs = 0
-        package init() {}
-
-        package mutating func add(_ other: Coverage) {
-            commits += other.commits
-            aborts += other.aborts
-            recoveries += other.recoveries
-            unknownApplied += other.unknownApplied
-            unknownDropped += other.unknownDropped
-            delayedEnds += other.delayedEnds
-            timeouts += other.timeouts
-            fenced += other.fenced
-            staleGenerations += other.staleGenerations
-            changedPlaces += other.changedPlaces
-            losses += other.losses
-            revokes += other.revokes
-            kills += other.kills
-            zombies += other.zombies
-            failedDeliveries += other.failedDeliveries
-            interleavings += other.interleavings
-            duplicates += other.duplicates
-            restorations += other.restorations
-            lateChangelogs += other.lateChangelogs
-        }
-    }
+    /// A row or a dead letter: where it was read, and what became of it.
+    package typealias Written = (partition: Int, offset: Int64, fate: Fate)
 
     /// An open transaction of a transactional id.
     package struct Transaction {
-        package var records: [(partition: Int, offset: Int64, fate: Fate)] = []
+        package var records: [Written] = []
         package var granules: [Granule] = []
         package var offsets: [Int: CommittedOffset] = [:]
         /// A request to commit that the producer has given up on and that is still on its way.
         package var hasDelayedEnd = false
+    }
+
+    /// What a producer has sent within a transaction.
+    package enum Request {
+        case write(Written)
+        case remember(Granule)
+        case offsets([Int: CommittedOffset])
     }
 
     /// A record of the changelog of uuids.
@@ -99,29 +65,6 @@ package final class ModelBroker {
         package var value: [UInt8]?
         /// Its place in the changelog.
         package var offset = 0
-    }
-
-    /// A member of the group, as the group sees it and as it sees itself.
-    package final class Member {
-        package let id: Int
-        package var generation = 0
-        /// The group waits for it to give its partitions back.
-        package var hasToRevoke = false
-        /// It takes part in the rebalance that is under way.
-        package var hasJoined = true
-        /// What it will be told with a poll.
-        package var offer: [Int]?
-        /// It was told of an assignment and has not answered.
-        package var isAnswering = false
-        /// It has answered an assignment, be it one of nothing.
-        package var holds = false
-        package var assigned: [Int] = []
-        /// The group has given it up; it may not know yet.
-        package var isExpelled = false
-        /// Where it reads: indices into the partitions' records.
-        package var positions: [Int: Int] = [:]
-
-        init(_ id: Int) { self.id = id }
     }
 
     package var random: SeededGenerator
@@ -151,9 +94,9 @@ package final class ModelBroker {
     private var committed: [CommittedOffset?]
     /// How many records of each partition have been written, visibly to readers of committed records.
     package private(set) var written: [Int]
-    private var generation = 0
-    private var members: [Member] = []
-    private var nextMember = 1
+    var generation = 0
+    var members: [Member] = []
+    var nextMember = 1
 
     package init(seed: UInt64, slots: Int, bug: Bug? = nil) {
         var random = SeededGenerator(seed: seed)
@@ -259,6 +202,44 @@ package final class ModelBroker {
         coverage.delayedEnds += 1
         apply(slot)
     }
+
+    // MARK: Requests
+
+    /// Given up by their producers without an answer, and still on their way.
+    private var delayed: [(slot: Int, epoch: Int, request: Request)] = []
+
+    /// A request arrives, for the transaction that is open; the first of one opens it.
+    package func take(_ request: Request, for slot: Int) {
+        var transaction = open[slot] ?? Transaction()
+        switch request {
+        case .write(let written): transaction.records.append(written)
+        case .remember(let granule): transaction.granules.append(granule)
+        case .offsets(let offsets): transaction.offsets.merge(offsets) { $1 }
+        }
+        open[slot] = transaction
+    }
+
+    /// A request takes longer than its producer waits.
+    package func delay(_ request: Request, of slot: Int, _ epoch: Int) { delayed.append((slot, epoch, request)) }
+
+    /// One of those arrives.
+    ///
+    /// A broker before KIP-890's second version tells transactions apart by the producer's epoch alone: it takes the request for one of
+    /// whatever transaction the slot has by now.
+    package func deliverDelayed() {
+        guard !delayed.isEmpty else { return }
+        let (slot, epoch, request) = delayed.remove(at: random.below(delayed.count))
+        guard bug == .fencesNobody || epochs[slot] == epoch else {
+            coverage.refusedRequests += 1
+            return
+        }
+        note("slot \(slot): a delayed request arrives: \(request)")
+        coverage.lateRequests += 1
+        take(request, for: slot)
+    }
+
+    /// The rest arrives.
+    package func deliverAllDelayed() { while !delayed.isEmpty { deliverDelayed() } }
 
     /// Commits what a transactional id has open, and checks it.
     package func apply(_ slot: Int) {
@@ -384,126 +365,5 @@ package final class ModelBroker {
 
     private func isPending(_ slot: Int, _ partitions: [Int]) -> Bool {
         open[slot]?.offsets.keys.contains { partitions.contains($0) } == true
-    }
-
-    // MARK: The group
-
-    package func join() -> Member {
-        let member = Member(nextMember)
-        nextMember += 1
-        members.append(member)
-        note("member \(member.id) joins")
-        rebalance()
-        return member
-    }
-
-    package func leave(_ member: Member) {
-        guard let index = members.firstIndex(where: { $0 === member }) else { return }
-        members.remove(at: index)
-        note("member \(member.id) leaves")
-        rebalance()
-    }
-
-    /// A member has not been heard of for too long.
-    package func expel(_ member: Member) {
-        guard members.contains(where: { $0 === member }) else { return }
-        note("member \(member.id) is expelled")
-        coverage.losses += 1
-        member.isExpelled = true
-        leave(member)
-    }
-
-    package func expelOne() {
-        guard !members.isEmpty else { return }
-        expel(random.pick(members))
-    }
-
-    package func isCurrent(_ member: Member) -> Bool {
-        if bug == .ignoresGenerations { return true }
-        if !member.isExpelled, member.generation == generation { return true }
-        coverage.staleGenerations += 1
-        return false
-    }
-
-    private func rebalance() {
-        for member in members {
-            member.offer = nil
-            member.hasToRevoke = member.holds || member.isAnswering
-            member.hasJoined = !member.hasToRevoke
-        }
-        complete()
-    }
-
-    private func complete() {
-        guard !members.isEmpty, members.allSatisfy(\.hasJoined) else { return }
-        generation += 1
-        var shares: [[Int]] = members.map { _ in [] }
-        let first = random.below(members.count)
-        for partition in inputs.indices { shares[(partition + first) % members.count].append(partition) }
-        for (member, share) in zip(members, shares) {
-            member.offer = share
-            member.generation = generation
-            member.hasJoined = false
-        }
-        note("generation \(generation): \(zip(members, shares).map { "\($0.id): \($1)" }.joined(separator: ", "))")
-    }
-
-    /// What the group has to say to a member that polls.
-    package func word(to member: Member) -> Rebalance? {
-        // Nothing new before it has answered.
-        if member.isAnswering { return nil }
-        if member.isExpelled {
-            // It hears of it with its next heartbeat.
-            guard faults == 0 || random.chance(25) else { return nil }
-            if member.holds { return .lost(names(member.assigned)) }
-            rejoin(member)
-            return nil
-        }
-        if member.hasToRevoke {
-            coverage.revokes += 1
-            return .revoked(names(member.assigned))
-        }
-        guard let offer = member.offer else { return nil }
-        member.offer = nil
-        member.isAnswering = true
-        return .assigned(names(offer))
-    }
-
-    private func names(_ partitions: [Int]) -> [TopicPartition] {
-        partitions.map { TopicPartition(DoorsScript.topic, Int32($0)) }
-    }
-
-    package func assign(_ partitions: [Int], to member: Member) {
-        member.isAnswering = false
-        member.holds = true
-        member.assigned = partitions
-        // The client asks for the offsets by itself.
-        let known = stable(partitions)
-        member.positions = [:]
-        for partition in partitions {
-            member.positions[partition] = index(of: known[partition]?.offset ?? 0, in: partition)
-        }
-    }
-
-    package func unassign(_ member: Member) {
-        member.isAnswering = false
-        member.holds = false
-        member.assigned = []
-        member.positions = [:]
-        if member.isExpelled {
-            rejoin(member)
-        } else if member.hasToRevoke {
-            member.hasToRevoke = false
-            member.hasJoined = true
-            complete()
-        }
-    }
-
-    private func rejoin(_ member: Member) {
-        member.isExpelled = false
-        member.offer = nil
-        members.append(member)
-        note("member \(member.id) joins again")
-        rebalance()
     }
 }

@@ -14,6 +14,8 @@ package struct ModelDoors: LaneDoors {
         package var member: ModelBroker.Member?
         fileprivate var epoch = 0
         fileprivate var hasBegun = false
+        /// Something of the open transaction was given up without an answer.
+        fileprivate var isInDoubt = false
         /// Where it reads the changelog of uuids.
         fileprivate var changelogPosition = 0
         /// What it knows of its place in the group: the generation of the assignment it was told of last.
@@ -179,6 +181,7 @@ package struct ModelDoors: LaneDoors {
         if broker.hasFault() { throw error(Self.codes.fatal, .exit, "begin") }
         life.hasBegun = true
         life.failed = nil
+        life.isInDoubt = false
     }
 
     package mutating func produce(
@@ -195,6 +198,11 @@ package struct ModelDoors: LaneDoors {
         for record in out.records {
             let input = batch.records[Int(record.input)]
             let label = firstLabel + Int(record.input)
+            let fate: ModelBroker.Fate =
+                record.destination == .tagged ? .tagged : Self.isDuplicate(record, out) ? .duplicate : .letter
+            let request = ModelBroker.Request.write((Int(input.partition), input.offset, fate))
+            // A warning stands beside its record's row or dead letter; that each of these is there once is what is asked.
+            let isAsked = record.destination != .warnings
             let isRefused =
                 record.destination == .tagged && broker.oversized[Int(input.partition)].contains(input.offset)
             if isRefused || (broker.faults > 0 && broker.random.below(1000) < broker.faults) {
@@ -204,16 +212,18 @@ package struct ModelDoors: LaneDoors {
                 life.failed =
                     life.failed ?? (FailedDelivery(label: label, error: failure), isAtOnce ? 0 : broker.random.below(4))
                 if isAtOnce { throw failure }
+                if !isRefused, isAsked, broker.random.chance(50) { giveUp(request) }
                 continue
             }
-            if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
-            // A warning stands beside its record's row or dead letter; that each of these is there once is what is asked.
-            if record.destination == .warnings { continue }
-            let fate: ModelBroker.Fate =
-                record.destination == .tagged ? .tagged : Self.isDuplicate(record, out) ? .duplicate : .letter
-            broker.open[life.slot]?.records.append((Int(input.partition), input.offset, fate))
+            if isAsked { broker.take(request, for: life.slot) }
         }
         try mayFail("produce")
+    }
+
+    /// Nobody has answered: the request may have been lost, or it is on its way.
+    private func giveUp(_ request: ModelBroker.Request) {
+        life.isInDoubt = true
+        broker.delay(request, of: life.slot, life.epoch)
     }
 
     /// Whether a dead letter is a duplicate that was kept.
@@ -240,8 +250,7 @@ package struct ModelDoors: LaneDoors {
         if broker.bug == .keepsAbortedChangelog {
             broker.write([record])
         } else {
-            if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
-            broker.open[life.slot]?.granules.append(record)
+            broker.take(.remember(record), for: life.slot)
         }
         try mayFail("remember")
     }
@@ -292,10 +301,17 @@ package struct ModelDoors: LaneDoors {
             return
         }
         try ensureCurrent("send offsets")
-        try mayFail("send offsets")
+        let request = ModelBroker.Request.offsets(
+            Dictionary(uniqueKeysWithValues: offsets.map { (Int($0.partition), $1) })
+        )
+        do throws(KafkaError) {
+            try mayFail("send offsets")
+        } catch {
+            if broker.isCurrent(life.member!), broker.random.chance(50) { giveUp(request) }
+            throw error
+        }
         guard broker.isCurrent(life.member!) else { throw error(Self.codes.abortable, .abort, "send offsets") }
-        if broker.open[life.slot] == nil { broker.open[life.slot] = ModelBroker.Transaction() }
-        for (partition, offset) in offsets { broker.open[life.slot]?.offsets[Int(partition.partition)] = offset }
+        broker.take(request, for: life.slot)
 
         do throws(KafkaError) {
             try pass("commit")
@@ -334,6 +350,10 @@ package struct ModelDoors: LaneDoors {
 
     package mutating func abort() throws(KafkaError) {
         try pass("abort")
+        if life.isInDoubt, broker.bug != .abortsInDoubt {
+            broker.coverage.doubts += 1
+            throw .inDoubt(while: "abort")
+        }
         try ensureCurrent("abort")
         let isLate = broker.random.chance(50)
         if broker.hasFault(), !isLate { throw error(Self.codes.unknown, nil, "abort") }
@@ -348,6 +368,7 @@ package struct ModelDoors: LaneDoors {
         try pass("recover")
         life.failed = nil
         life.hasBegun = false
+        life.isInDoubt = false
         life.epoch = broker.register(life.slot)
         if broker.hasFault() { throw error(Self.codes.timeout, .retry, "recover") }
         broker.coverage.recoveries += 1

@@ -73,6 +73,7 @@ final class Simulation {
     private func heal() {
         isHealed = true
         broker.faults = 0
+        broker.deliverAllDelayed()
         for slot in 0..<slots where broker.random.chance(50) { broker.timeOut(slot) }
         for life in dead { if let member = life.member { broker.expel(member) } }
     }
@@ -154,6 +155,7 @@ final class Simulation {
         case 5: replace()
         case 6: if !runners.isEmpty { broker.random.pick(runners).life.shouldStop = true }
         case 7: if !dead.isEmpty, let member = broker.random.pick(dead).member { broker.expel(member) }
+        case 9, 10: broker.deliverDelayed()
         case 8: snapshots.publish(SampleSnapshot.empty(epoch: snapshots.current.epoch + 1))
         default: break
         }

@@ -20,6 +20,7 @@ import Testing
             coverage.losses,
             coverage.revokes, coverage.kills, coverage.zombies, coverage.failedDeliveries, coverage.interleavings,
             coverage.duplicates, coverage.restorations, coverage.lateChangelogs,
+            coverage.doubts, coverage.lateRequests, coverage.refusedRequests,
         ] { #expect(count > 0, "\(coverage)") }
         print("simulation: \(coverage)")
     }
