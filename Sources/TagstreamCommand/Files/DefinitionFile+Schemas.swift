@@ -23,9 +23,8 @@ extension DefinitionFile {
         let reading = SchemaDefinition.reading(tree)
         schemaRefusals += reading.refusals
         // Whose a schema is matters also for one that is refused: all its mistakes are told at once.
-        let isTeamReadable = tree["team_id"]?.isNull ?? true || tree["team_id"]?.integer != nil
-        guard let team = tree["team_id"]?.integer ?? (teams.count == 1 ? teams[0].id : defaultTeam) else {
-            if isTeamReadable, case .object = tree {
+        guard let team = team(of: tree, defaultTeam) else {
+            if lacksTeam(tree) {
                 schemaRefusals.append(
                     SchemaRefusal(
                         teamID: nil,

@@ -160,9 +160,8 @@ struct DefinitionFile {
         refusals += reading.refusals
         warnings += reading.warnings
         // Whose an action is matters also for one that is refused: all its mistakes are told at once.
-        let isTeamReadable = tree["team_id"]?.isNull ?? true || tree["team_id"]?.integer != nil
-        guard let team = tree["team_id"]?.integer ?? (teams.count == 1 ? teams[0].id : defaultTeam) else {
-            if isTeamReadable, case .object = tree {
+        guard let team = team(of: tree, defaultTeam) else {
+            if lacksTeam(tree) {
                 refusals.append(
                     Refusal(
                         actionID: tree["id"]?.integer ?? defaultID,
@@ -182,6 +181,17 @@ struct DefinitionFile {
             cost += action.cost
             actions.append((team, action))
         }
+    }
+
+    /// Whose a definition is: it says so itself, or the file has one team only, or the command line has named one.
+    func team(of tree: JSONTree, _ defaultTeam: Int64?) -> Int64? {
+        tree["team_id"]?.integer ?? (teams.count == 1 ? teams[0].id : defaultTeam)
+    }
+
+    /// Whether a definition without a team names none; one that names it unreadably has been refused for that.
+    func lacksTeam(_ tree: JSONTree) -> Bool {
+        guard case .object = tree else { return false }
+        return tree["team_id"]?.isNull ?? true
     }
 
     private func checkTeams() throws {
