@@ -333,8 +333,14 @@ public struct Consumer: ~Copyable {
     }
 
     /// How many partitions a topic has.
-    public func partitionCount(of topic: String, timeout milliseconds: Int32) throws(KafkaError) -> Int32 {
-        try client.partitionCount(of: topic, timeout: milliseconds)
+    ///
+    /// - Parameter settling: for so many milliseconds a topic that nobody knows is asked for again.
+    public func partitionCount(
+        of topic: String,
+        timeout milliseconds: Int32,
+        settling: Int32 = 0
+    ) throws(KafkaError) -> Int32 {
+        try client.partitionCount(of: topic, timeout: milliseconds, settling: settling)
     }
 
     /// This member's place in the group, fresh: what a transaction's offsets are fenced by.
@@ -373,5 +379,20 @@ extension Client {
             }
         }
         throw KafkaError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "find the topic \"\(topic)\"")
+    }
+
+    /// The same, asked again ten times a second while nobody knows the topic: one that has just been created is not known to every broker at
+    /// once (CreateTopics is answered when the controller has accepted it).
+    func partitionCount(of topic: String, timeout milliseconds: Int32, settling: Int32) throws(KafkaError) -> Int32 {
+        var attempts = settling / 100
+        while true {
+            do {
+                return try partitionCount(of: topic, timeout: milliseconds)
+            } catch {
+                guard error.isUnknownTopic, attempts > 0 else { throw error }
+                attempts -= 1
+                usleep(100_000)
+            }
+        }
     }
 }

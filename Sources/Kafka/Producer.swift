@@ -128,8 +128,14 @@ public struct TransactionalProducer: ~Copyable {
     }
 
     /// How many partitions a topic has.
-    public func partitionCount(of topic: String, timeout milliseconds: Int32) throws(KafkaError) -> Int32 {
-        try client.partitionCount(of: topic, timeout: milliseconds)
+    ///
+    /// - Parameter settling: for so many milliseconds a topic that nobody knows is asked for again.
+    public func partitionCount(
+        of topic: String,
+        timeout milliseconds: Int32,
+        settling: Int32 = 0
+    ) throws(KafkaError) -> Int32 {
+        try client.partitionCount(of: topic, timeout: milliseconds, settling: settling)
     }
 
     // MARK: Transactions

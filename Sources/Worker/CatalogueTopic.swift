@@ -27,7 +27,7 @@ public struct CatalogueReader: ~Copyable {
             Consumer.Options(group: group, queueBytes: 16 << 20),
             notices: notices
         )
-        let partitions = try consumer.partitionCount(of: topic, timeout: 10_000)
+        let partitions = try consumer.partitionCount(of: topic, timeout: 10_000, settling: 5000)
         guard partitions == 1 else {
             throw CatalogueProblem(
                 "the catalogue's topic \"\(topic)\" has \(partitions) partitions, expected 1, so that offsets order changes"
@@ -79,7 +79,10 @@ public struct CatalogueReader: ~Copyable {
 }
 
 /// Writes entries of the catalogue, all of a call in one transaction: a reader sees either none of them or all.
-public enum CataloguePublisher {
+///
+/// Who depends on what the catalogue holds reads it behind ``init(to:_:transactionalID:notices:)``: by then whatever an earlier publisher of
+/// the id has committed can be read, and it can commit nothing more.
+public struct CataloguePublisher: ~Copyable {
     /// One entry; a nil value deletes.
     public struct Entry: Sendable {
         /// What it is about.
@@ -93,9 +96,58 @@ public enum CataloguePublisher {
         }
     }
 
+    private let topic: String
+    private var producer: TransactionalProducer
+
+    /// Registers as the one who publishes: fences earlier publishers of the id, and waits for the end of what they have begun to commit.
+    ///
+    /// - Parameter transactionalID: who publishes; nil for people.
+    public init(
+        to topic: String,
+        _ configuration: ClientConfiguration,
+        transactionalID: String? = nil,
+        notices: @escaping NoticeHandler = { _ in }
+    ) throws {
+        let producer = try TransactionalProducer(
+            configuration,
+            TransactionalProducer.Options(transactionalID: transactionalID ?? "tagstream-apply-\(topic)"),
+            notices: notices
+        )
+        try producer.initTransactions(timeout: 30_000)
+        self.topic = topic
+        self.producer = producer
+    }
+
     /// Publishes entries.
     ///
-    /// - Parameter transactionalID: who publishes; nil for people, of whom the last one wins.
+    /// - Throws: a ``CatalogueProblem`` where somebody else has registered meanwhile: nothing was published then.
+    public mutating func publish(_ entries: [Entry]) throws {
+        guard !entries.isEmpty else { return }
+        do {
+            let target = try producer.topic(topic)
+            try producer.begin()
+            for entry in entries { try produce(entry, to: target) }
+            try producer.commit(timeout: 30_000)
+            if let failed = producer.failedDelivery { throw failed.error }
+        } catch let error as KafkaError where error.isFenced {
+            throw CatalogueProblem(
+                "nothing was published to \"\(topic)\": somebody else has begun to publish meanwhile. Look at the catalogue and try again"
+            )
+        }
+    }
+
+    private mutating func produce(_ entry: Entry, to target: TransactionalProducer.Topic) throws {
+        try Array(entry.key.description.utf8).withUnsafeBytes { key in
+            guard let value = entry.value else {
+                return try producer.produce(to: target, partition: 0, key: key, value: nil, headers: [], label: 0)
+            }
+            try Array(value.utf8).withUnsafeBytes { value in
+                try producer.produce(to: target, partition: 0, key: key, value: value, headers: [], label: 0)
+            }
+        }
+    }
+
+    /// Registers and publishes: for who does not depend on what is there.
     public static func publish(
         _ entries: [Entry],
         to topic: String,
@@ -104,28 +156,12 @@ public enum CataloguePublisher {
         notices: @escaping NoticeHandler = { _ in }
     ) throws {
         guard !entries.isEmpty else { return }
-        var producer = try TransactionalProducer(
+        var publisher = try CataloguePublisher(
+            to: topic,
             configuration,
-            TransactionalProducer.Options(transactionalID: transactionalID ?? "tagstream-apply-\(topic)"),
+            transactionalID: transactionalID,
             notices: notices
         )
-        try producer.initTransactions(timeout: 30_000)
-        let target = try producer.topic(topic)
-        try producer.begin()
-        for entry in entries {
-            let key = Array(entry.key.description.utf8)
-            let value = entry.value.map { Array($0.utf8) }
-            try key.withUnsafeBytes { key throws in
-                if let value {
-                    try value.withUnsafeBytes {
-                        try producer.produce(to: target, partition: 0, key: key, value: $0, headers: [], label: 0)
-                    }
-                } else {
-                    try producer.produce(to: target, partition: 0, key: key, value: nil, headers: [], label: 0)
-                }
-            }
-        }
-        try producer.commit(timeout: 30_000)
-        if let failed = producer.failedDelivery { throw failed.error }
+        try publisher.publish(entries)
     }
 }

@@ -116,6 +116,19 @@ extension JSONTree {
         }
     }
 
+    @Test func `is not published where somebody else has begun to publish meanwhile`() throws {
+        let cluster = try EmbeddedCluster()
+        try cluster.createTopic("tagstream_catalogue", partitions: 1)
+        let client = try ClientConfiguration(brokers: cluster.bootstrapServers)
+        var publisher = try CataloguePublisher(to: "tagstream_catalogue", client)
+        // PRODUCER_FENCED: the cluster itself fences nobody.
+        cluster.inject([90], into: .endTransaction)
+        let problem = #expect(throws: CatalogueProblem.self) {
+            try publisher.publish([.init(.team(2), #"{"id": 2, "api_token": "t"}"#)])
+        }
+        #expect(problem?.description.contains("somebody else has begun to publish meanwhile") == true)
+    }
+
     @Test func `apply, get and delete agree about what is there`() async throws {
         let cluster = try EmbeddedCluster()
         try cluster.createTopic("tagstream_catalogue", partitions: 1)

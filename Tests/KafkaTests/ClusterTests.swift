@@ -46,6 +46,26 @@ import Testing
         #expect(topics[0].partitions.allSatisfy { $0.leader == 1 && $0.replicas == 1 })
     }
 
+    @Test func `is asked again for a topic that it does not know yet`() async throws {
+        let harness = try Harness()
+        let unknown = #expect(throws: KafkaError.self) {
+            _ = try harness.consumer().partitionCount(of: "late", timeout: 10_000, settling: 200)
+        }
+        #expect(unknown?.isUnknownTopic == true)
+
+        let producer = try harness.producer()
+        async let count = Task.detached { [client = harness.client] in
+            try Consumer(client, Consumer.Options(group: "g")).partitionCount(
+                of: "late",
+                timeout: 10_000,
+                settling: 60_000
+            )
+        }.value
+        try harness.cluster.createTopic("late", partitions: 3)
+        #expect(try await count == 3)
+        #expect(try producer.partitionCount(of: "late", timeout: 10_000, settling: 60_000) == 3)
+    }
+
     @Test func `that cannot create or delete topics says so`() throws {
         let harness = try Harness()
         let admin = try Admin(harness.client)

@@ -103,7 +103,23 @@ struct Apply: AsyncParsableCommand {
     }
 
     private func publish(_ definitions: inout DefinitionFile, _ settings: Settings) throws {
-        let client = try settings.client()
+        guard !dryRun else {
+            let (entries, count) = try compare(&definitions, settings)
+            return printError("dry run: \(entries.count) of \(count) entries would be published")
+        }
+        // Before the catalogue is read: what was published before can be read by then, and nobody can publish in between.
+        var publisher = try CataloguePublisher(to: settings.catalogueTopic, try settings.client())
+        let (entries, count) = try compare(&definitions, settings)
+        try publisher.publish(entries)
+        printError("published \(entries.count) of \(count) entries to \"\(settings.catalogueTopic)\"")
+    }
+
+    /// Compares files with the catalogue, and says what is refused and what will change; returns what has to be written, and of how many
+    /// entries.
+    private func compare(
+        _ definitions: inout DefinitionFile,
+        _ settings: Settings
+    ) throws -> (entries: [CataloguePublisher.Entry], of: Int) {
         let present = try settings.presentCatalogue()
         let before = (definitions.refusals.count, definitions.schemaRefusals.count)
         definitions.refuseOrphans(of: present)
@@ -116,13 +132,7 @@ struct Apply: AsyncParsableCommand {
         }
         let changes = Self.changes(definitions, from: present)
         for change in changes { print(describe(change)) }
-        let entries = changes.filter { $0.effect != .unchanged }.map(\.entry)
-        guard !dryRun else {
-            printError("dry run: \(entries.count) of \(changes.count) entries would be published")
-            return
-        }
-        try CataloguePublisher.publish(entries, to: settings.catalogueTopic, client)
-        printError("published \(entries.count) of \(changes.count) entries to \"\(settings.catalogueTopic)\"")
+        return (changes.filter { $0.effect != .unchanged }.map(\.entry), changes.count)
     }
 
     // MARK: Changes

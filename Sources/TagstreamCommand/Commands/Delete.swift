@@ -130,6 +130,25 @@ struct Delete: ParsableCommand {
     }
 
     private static func delete(_ keys: [CatalogueKey], _ settings: Settings, isDryRun: Bool) throws {
+        guard !isDryRun else {
+            return printError("dry run: \(try entries(behind: keys, settings).count) entries would be deleted")
+        }
+        do {
+            // Before the catalogue is read: what was published before can be read by then, and nobody can publish in between.
+            var publisher = try CataloguePublisher(to: settings.catalogueTopic, try settings.client())
+            let all = try entries(behind: keys, settings)
+            try publisher.publish(all)
+            printError("deleted \(all.count) entries from \"\(settings.catalogueTopic)\"")
+        } catch {
+            throw Run.failure(of: error, brokers: settings.brokers)
+        }
+    }
+
+    /// The tombstones that delete these keys, each of which has to be there; says so.
+    private static func entries(
+        behind keys: [CatalogueKey],
+        _ settings: Settings
+    ) throws -> [CataloguePublisher.Entry] {
         let present = try settings.presentCatalogue()
         let all = keys.flatMap { Self.keys(behind: $0, in: present) }
         guard !all.isEmpty, keys.allSatisfy({ Self.isThere($0, in: present) }) else {
@@ -137,17 +156,7 @@ struct Delete: ParsableCommand {
             throw Failure(.no, "the catalogue has no \(missing.joined(separator: ", ")), nothing was deleted")
         }
         for key in all { print("\(Printable.text(key.description)): deleted") }
-        guard !isDryRun else { return printError("dry run: \(all.count) entries would be deleted") }
-        do {
-            try CataloguePublisher.publish(
-                all.map { .init($0, nil) },
-                to: settings.catalogueTopic,
-                try settings.client()
-            )
-        } catch {
-            throw Run.failure(of: error, brokers: settings.brokers)
-        }
-        printError("deleted \(all.count) entries from \"\(settings.catalogueTopic)\"")
+        return all.map { .init($0, nil) }
     }
 
     private static func isThere(_ key: CatalogueKey, in present: Catalogue) -> Bool {

@@ -79,6 +79,7 @@ struct Topics: ParsableCommand {
                     if let error, !error.isTopicAlreadyThere { throw error }
                     states[topic.name] = error == nil ? "created" : "exists"
                 }
+                for topic in missing { try awaitTopic(topic.name, admin) }
             }
             for topic in wanted {
                 let state = states[topic.name] ?? ""
@@ -87,6 +88,20 @@ struct Topics: ParsableCommand {
                         ? "{\"topic\":\(JSONTree.string(topic.name).jsonText),\"partitions\":\(topic.partitions),\"state\":\"\(state)\"}"
                         : "\(topic.name.padding(toLength: 28, withPad: " ", startingAt: 0)) \(topic.partitions) partitions: \(state)"
                 )
+            }
+        }
+
+        /// The controller has answered, and the next command may ask a broker that has not heard of it.
+        private func awaitTopic(_ name: String, _ admin: borrowing Admin) throws {
+            let deadline = ContinuousClock.now + .seconds(30)
+            while try admin.partitionCount(of: name, timeout: 10_000) == nil {
+                guard ContinuousClock.now < deadline else {
+                    throw Failure(
+                        .kafka,
+                        "the topic \"\(name)\" was created, but the brokers do not know it after 30 seconds: look at the cluster's controller"
+                    )
+                }
+                usleep(100_000)
             }
         }
 
