@@ -79,6 +79,17 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
         return error
     }
 
+    /// The group knows this member by another name or generation than before, or not at all.
+    public static func placeLost(while operation: String) -> KafkaError {
+        var error = KafkaError(
+            RD_KAFKA_RESP_ERR__STATE,
+            operation,
+            reason: "this member's place in the group has changed"
+        )
+        error.requiresAbort = true
+        return error
+    }
+
     /// Whether time ran out.
     public var isTimeout: Bool {
         code == RD_KAFKA_RESP_ERR__TIMED_OUT.rawValue || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT.rawValue

@@ -12,13 +12,13 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     /// The budget of a revocation that is under way.
     private var budget: RevocationBudget?
 
-    private struct Output {
+    struct Output {
         var topic: TransactionalProducer.Topic
         var partitions: Int32
     }
 
-    private let configuration: Configuration
-    private let notices: NoticeHandler
+    let configuration: Configuration
+    let notices: NoticeHandler
     private let now: () -> Int64
     private let shouldStop: () -> Bool
     private let stop: StopBudget
@@ -28,13 +28,15 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     private var messages = MessageBatch()
     /// The batch's index of each topic, by the consumer's identity of it.
     private var topics: [(identity: OpaquePointer, index: Int32)] = []
-    private var headers: [TransactionalProducer.Header] = []
+    var headers: [TransactionalProducer.Header] = []
     private var hasProduced = false
     /// Whether offsets of the open transaction may be on their way.
     private var areOffsetsInDoubt = false
-    private var changelog: Output?
-    private var changelogKey = ByteArena(capacity: 256)
-    private var changelogReader: Owned<ChangelogReader>?
+    /// This member's place in the group as it was asked for last; nil where it is in none.
+    private var knownPlace: GroupPlace?
+    var changelog: Output?
+    var changelogKey = ByteArena(capacity: 256)
+    var changelogReader: Owned<ChangelogReader>?
 
     /// Makes doors that ``open()`` opens.
     ///
@@ -84,7 +86,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     private mutating func output(_ name: String, _ patience: Patience) throws(KafkaError) -> Output {
         var partitions: Int32 = 0
         try patience.repeating { _ throws(KafkaError) in
-            partitions = try producer!.value.partitionCount(of: name, timeout: 5000)
+            partitions = try producer!.value.partitionCount(of: name, timeout: 5000, settling: 5000)
         }
         return Output(topic: try producer!.value.topic(name), partitions: partitions)
     }
@@ -233,7 +235,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     }
 
     /// Hands one record over, with ``headers``.
-    private mutating func hand(
+    mutating func hand(
         _ key: UnsafeRawBufferPointer?,
         _ value: UnsafeRawBufferPointer?,
         to topic: TransactionalProducer.Topic,
@@ -272,7 +274,11 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     }
 
     /// Asks librdkafka.
-    public mutating func place() throws(KafkaError) -> GroupPlace { try consumer!.value.groupMetadata().place() }
+    public mutating func place() throws(KafkaError) -> GroupPlace {
+        let place = try consumer!.value.groupMetadata().place()
+        knownPlace = place
+        return place
+    }
 
     /// Bounds what follows.
     public mutating func hurry(_ budget: RevocationBudget?) { self.budget = budget }
@@ -289,8 +295,10 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         areOffsetsInDoubt = true
         do throws(KafkaError) {
             try forOffsets.repeating { (left) throws(KafkaError) in
-                // Fresh each time: it carries the generation that fences a member the group has given up.
+                // Fresh each time: it carries the generation that fences a member the group has given up. And never another one than the
+                // lane has agreed to: a member that has lost its place has none that would fence anything, and Kafka takes offsets of such.
                 let group = try consumer!.value.groupMetadata()
+                if let knownPlace, try group.place() != knownPlace { throw .placeLost(while: "send the offsets") }
                 try producer!.value.send(offsets, of: group, timeout: left)
             }
         } catch {
@@ -327,46 +335,6 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         if isInDoubt, !configuration.abortsInDoubt { throw .inDoubt(while: "abort the transaction") }
         try patience.repeating { (left) throws(KafkaError) in try producer!.value.abort(timeout: left) }
     }
-
-    // MARK: The changelog of uuids
-
-    /// Hands a granule over; its label names no input record.
-    public mutating func remember(
-        _ granule: Int,
-        of partition: TopicPartition,
-        _ value: UnsafeRawBufferPointer?
-    ) throws(KafkaError) {
-        guard let changelog else { return }
-        headers.removeAll(keepingCapacity: true)
-        changelogKey.removeAll()
-        changelogKey.append(Array(ChangelogKey.text(configuration.consumer.group, partition, granule).utf8))
-        let key = changelogKey.bytes(0, changelogKey.count)
-        try hand(key, value, to: changelog.topic, partition.partition % changelog.partitions, label: -1)
-    }
-
-    /// Reads with a consumer of its own, which lives until ``closeChangelog()``.
-    public mutating func readChangelog(
-        of partitions: [TopicPartition],
-        _ take: (TopicPartition, UnsafeRawBufferPointer) -> Void
-    ) throws -> Bool {
-        guard let topic = configuration.changelog else { return true }
-        if changelogReader == nil {
-            changelogReader = Owned(
-                try ChangelogReader(
-                    configuration.client,
-                    topic: topic,
-                    group: configuration.consumer.group,
-                    of: partitions,
-                    queueBytes: configuration.consumer.queueBytes,
-                    notices: notices
-                )
-            )
-        }
-        return try changelogReader!.value.read(take)
-    }
-
-    /// Closes that consumer.
-    public mutating func closeChangelog() { changelogReader = nil }
 
     #if TAGSTREAM_FAILPOINTS
     private var readAhead = ReadAhead()

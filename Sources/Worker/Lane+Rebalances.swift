@@ -31,7 +31,14 @@ extension Lane where Doors: ~Copyable {
 
     mutating func assigned(_ partitions: [TopicPartition]) throws {
         let place = try doors.place()
-        let committed = try doors.committed(partitions)
+        let committed: [TopicPartition: CommittedOffset]
+        do throws(KafkaError) {
+            committed = try doors.committed(partitions)
+        } catch {
+            // Where offsets are pending until the broker ends their transaction, a lane that is to stop need not wait for it: it has nothing.
+            guard error.remedy == .retry, shouldStop() else { throw error }
+            return
+        }
         // Nothing is assigned until the catalogue is there: the polls find no records and only show that this member is alive.
         if let next = try waitForEpoch(of: committed) { return try answer(next) }
         if let next = try restoreWindows(of: partitions, at: committed) { return try answer(next) }

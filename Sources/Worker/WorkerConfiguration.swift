@@ -87,6 +87,8 @@ public struct WorkerConfiguration: Sendable {
     var laneConfiguration: LaneConfiguration {
         var lane = lane
         lane.transactionTimeout = Int64(transactionTimeout)
+        // What a worker that is gone has left open ends with its time, once the broker has looked: every ten seconds.
+        lane.epochPatience = max(lane.epochPatience, lane.transactionTimeout + 15_000)
         if let text = client.properties["max.poll.interval.ms"], let limit = Int64(text) { lane.pollPatience = limit }
         if let text = client.properties["session.timeout.ms"], let session = Int64(text) {
             lane.revocation = RevocationBudget.Limits(sessionMilliseconds: session)

@@ -92,6 +92,8 @@ package final class DoorsScript {
     package var now: Int64 = 0
     /// Whether the lane should stop.
     package var shouldStop = false
+    /// The call in the middle of which it learns so; otherwise it does behind the last step.
+    package var stopsDuring: DoorCall?
     /// The records of each partition by offset; where nothing stands there is an endless log of events.
     package var values: [Int32: [Int64: UnsafeRawBufferPointer]] = [:]
     /// What the group has committed.
@@ -147,6 +149,7 @@ package final class DoorsScript {
 
     fileprivate func pass(_ call: DoorCall) throws(KafkaError) {
         now += delays[call] ?? 0
+        if call == stopsDuring { shouldStop = true }
         guard var queue = errors[call], !queue.isEmpty else { return }
         let error = queue.removeFirst()
         errors[call] = queue

@@ -337,6 +337,20 @@ private var assigned: PollStep { .rebalance(.assigned(partitions(0))) }
         #expect(effects.suffix(2) == [.failed(.recover), .close])
     }
 
+    @Test func `waits for no offsets that are pending when it is to stop`() {
+        let script = DoorsScript([assigned, .read(0, 2)])
+        script.errors[.committed] = [Trouble.timeout]
+        script.stopsDuring = .committed
+        let (effects, error, _) = play(script)
+        #expect(error == nil)
+        #expect(effects == [.open, .failed(.committed), .close])
+
+        // But for those it is to work with it does.
+        let going = DoorsScript([assigned, .read(0, 2)])
+        going.errors[.committed] = [Trouble.timeout]
+        #expect((play(going).error as? KafkaError)?.code == Trouble.timeout.code)
+    }
+
     @Test func `ends with the error when no transaction succeeds any more`() {
         let script = DoorsScript([assigned] + (0..<20).flatMap { _ in [PollStep.read(0, 1), .wait(250)] })
         script.errors[.commit] = Array(repeating: Trouble.abortable, count: 20)
