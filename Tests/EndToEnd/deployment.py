@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -204,6 +205,8 @@ class Deployment:
             path.write_text(json.dumps(definitions))
         done = self.command("apply", "-f", path, *arguments)
         assert done.returncode == 0, done.stderr.decode()
+        if not self.cluster.is_ours:
+            self.ends(self.catalogue)
         return done
 
     def worker(self, *arguments: object, slot: int = 0, lanes: int = 1, static: str | None = None, config: pathlib.Path | None = None,
@@ -239,11 +242,15 @@ class Deployment:
         return worker.summary()
 
     def stop(self) -> None:
-        """Ends every worker that is still there."""
+        """Ends every worker that is still there; on a given cluster its topics go as well."""
         for worker in self.workers:
             if worker.is_running:
                 worker.send(signal.SIGCONT)
                 worker.kill()
+        if not self.cluster.is_ours:
+            mine = [name for name in self.admin.list_topics(timeout=10).topics if name.startswith(self.tag)]
+            # Best effort: who may not delete topics can test all the same.
+            concurrent.futures.wait(self.admin.delete_topics(mine).values() if mine else [], timeout=30)
 
     # Kafka
 
@@ -295,14 +302,24 @@ class Deployment:
         assert not failures and left == 0, f"the input could not be written: {failures[:3]}, {left} left"
 
     def ends(self, topic: str) -> dict[int, int]:
-        """The last stable offset of every partition."""
-        client = Consumer({"bootstrap.servers": self.cluster.address, "group.id": f"{self.tag}-ends", "log_level": 0,
-                           "isolation.level": "read_committed"})
+        """Where every partition ends, once no transaction is open there.
+
+        Kafka answers that a transaction is committed before all partitions know.
+        """
+        stable, high = (Consumer({"bootstrap.servers": self.cluster.address, "group.id": f"{self.tag}-ends", "log_level": 0,
+                                  "isolation.level": level}) for level in ("read_committed", "read_uncommitted"))
+
+        def look() -> dict[int, int] | None:
+            found = [{number: client.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in partitions}
+                     for client in (high, stable)]
+            return found[0] if found[0] == found[1] else None
+
         try:
-            partitions = client.list_topics(topic, timeout=10).topics[topic].partitions
-            return {number: client.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in partitions}
+            partitions = stable.list_topics(topic, timeout=10).topics[topic].partitions
+            return until(look, 30, f"the transactions of {topic} to end")
         finally:
-            client.close()
+            stable.close()
+            high.close()
 
     def committed(self) -> dict[int, int]:
         """What the consumer group has committed, of every partition with a commit."""

@@ -32,6 +32,8 @@ TRANSACTION = {"max_records": 400, "max_ms": 50}
 #: Records that are written ten times a second, and those that come at once before a fault, so that it falls into work.
 TRICKLE = 90
 BURST = 1500
+#: On a given cluster a fault takes ten times as long, for sessions have to expire: what is written meanwhile has to fit into the checker.
+TRICKLE_GIVEN = 15
 #: I8: more than this is a leak, resident bytes and open descriptors of one worker: they come to 50 MiB and to 50.
 RESIDENT_BYTES = 200 << 20
 DESCRIPTORS = 100
@@ -169,6 +171,7 @@ class Feeder(threading.Thread):
     def __init__(self, deployment, load: Load):
         super().__init__(daemon=True)
         self.deployment, self.load = deployment, load
+        self.trickle = TRICKLE if deployment.cluster.is_ours else TRICKLE_GIVEN
         self.records = []
         self.ends: dict[int, int] = dict.fromkeys(range(deployment.partitions), 0)
         self.finishing = threading.Event()
@@ -185,7 +188,7 @@ class Feeder(threading.Thread):
             while not self.finishing.is_set():
                 with self.lock:
                     burst, self.wanted = self.wanted, 0
-                self.feed(self.load.take(burst + TRICKLE), list(self.ends), producer)
+                self.feed(self.load.take(burst + self.trickle), list(self.ends), producer)
                 with self.lock:
                     self.owed -= burst
                 self.more.wait(0.1)
@@ -205,6 +208,7 @@ class Feeder(threading.Thread):
             record.partition = partitions[number % len(partitions)]
         self.deployment.feed(records, producer)
         for record in records:
+            assert record.offset >= 0, f"the broker does not say where in partition {record.partition} it has written a record"
             self.ends[record.partition] = max(self.ends[record.partition], record.offset + 1)
             # The checker reads the input itself; what was fed is only needed for what must become of it.
             record.value = b""
@@ -217,7 +221,8 @@ class Slot:
 
     number: int
     worker: deployments.RunningWorker | None = None
-    began: float = 0
+    #: When all of its lanes had been given partitions; 0 before.
+    settled: float = 0
     #: What the worker had open when it had worked for some seconds; 0 before.
     descriptors: int = 0
 
@@ -270,7 +275,7 @@ class Campaign:
         static = f"member-{slot.number}" if self.deployment.cluster.is_ours else None
         settings = {"transaction": TRANSACTION, "memory_bytes": 64 << 20, "kafka": self.kafka} | self.settings
         slot.worker = self.deployment.worker(slot=slot.number, lanes=self.lanes, static=static, env=env, **settings)
-        slot.began, slot.descriptors = time.monotonic(), 0
+        slot.settled, slot.descriptors = 0, 0
         return slot.worker
 
     def guest(self) -> pathlib.Path:
@@ -292,8 +297,10 @@ class Campaign:
                 resident = next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS")), 0)
                 self.report.resident = max(self.report.resident, resident)
                 self.report.descriptors = max(self.report.descriptors, descriptors)
-                # Counted from when all lanes have had their first connections.
-                if time.monotonic() - slot.began > 4 and slot.descriptors == 0:
+                # Counted from when all lanes have had partitions, and their connections, for some seconds.
+                if slot.settled == 0 and len(worker.said("assignment changed")) >= self.lanes:
+                    slot.settled = time.monotonic()
+                if slot.descriptors == 0 and slot.settled and time.monotonic() - slot.settled > 4:
                     slot.descriptors = descriptors
                 if resident > RESIDENT_BYTES:
                     self.problems.append(f"I8: {worker.name} has {resident >> 20} MiB resident")
@@ -448,9 +455,9 @@ class Campaign:
         self.launch(slot)
         # The first may only be missed once the second works.
         slot.worker.await_log("worker starts")
+        self.has_zombies = True
         if suspended:
             self.recovered("zombie", began, before, counts=False)
-            self.has_zombies = True
             old.send(signal.SIGCONT)
         until(lambda: self.check_workers() or not old.is_running, 60, f"{old.name} to end, as its slot has been taken")
         code = old.process.returncode
@@ -546,11 +553,17 @@ class Campaign:
             self.problems.append(f"I5: transactions hang: {', '.join(hanging)}")
 
     def _offsets(self) -> None:
-        """I6: what is committed is one behind the last record."""
-        committed = self.deployment.committed()
-        for partition, end in self.feeder.ends.items():
-            if end and committed.get(partition, 0) != end:
-                self.problems.append(f"I6: partition {partition} is committed up to {committed.get(partition)}, its input ends at {end}")
+        """I6: what is committed is one behind the last record; Kafka tells of it a moment after it has answered the commit."""
+
+        def wrong() -> list[str]:
+            committed = self.deployment.committed()
+            return [f"I6: partition {partition} is committed up to {committed.get(partition)}, its input ends at {end}"
+                    for partition, end in self.feeder.ends.items() if end and committed.get(partition, 0) != end]
+
+        try:
+            until(lambda: not wrong(), 5, "the last offsets")
+        except TimeoutError:
+            self.problems += wrong()
 
     def _logs(self) -> None:
         """I10: no worker said "error" but those that were to end."""

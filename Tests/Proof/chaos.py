@@ -2,7 +2,8 @@
 """Faults for so many minutes, one campaign after the other, and a table in the end: `make chaos BROKERS=host:port MINUTES=60`.
 
 Every campaign has a seed that follows from the first one and is printed; `--seed` repeats a run. The exit code is 1 if anything was
-lost, twice, out of order or otherwise wrong.
+lost, twice, out of order or otherwise wrong. With `--record FILE` the table replaces the one of the last run in a Markdown file, whatever it
+says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import pathlib
 import platform
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -46,12 +48,40 @@ def fault(run, chance: random.Random) -> None:
         run.replace(slot, suspended=chance.random() < 0.5)
 
 
+#: What is between these lines of the file that `--record` names is the last run's.
+BEGIN, END = "<!-- the last run of make chaos -->", "<!-- its end -->"
+
+
+def record(lines: list[str], path: pathlib.Path) -> None:
+    """Replaces the last run's lines in a Markdown file."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN + "\n")
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"{path} has no lines {BEGIN!r} and {END!r}: there is no place for the table")
+    path.write_text("\n".join([before + BEGIN, *lines, END + after]), encoding="utf-8")
+
+
+def circumstances(given: argparse.Namespace, load: float) -> str:
+    """Date, versions, machine and seed of a run."""
+    import deployment as deployments
+    from broker import noida_db
+
+    product = subprocess.run([deployments.binary(), "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    cluster = f"the cluster {given.brokers}"
+    if not given.brokers:
+        said = subprocess.run([noida_db(), "--version"], capture_output=True, text=True).stdout.strip()
+        cluster = said or "noida-db"
+    return (f"{time.strftime('%Y-%m-%d')}, seed {given.seed}, {given.minutes:g} minutes: tagstream {product}, {cluster}; "
+            f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()} {platform.release().split('-')[0]}, load {load:.1f}")
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--minutes", type=float, default=5)
     arguments.add_argument("--brokers", default="")
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     arguments.add_argument("--faults", type=int, default=25, help="faults of one campaign")
+    arguments.add_argument("--record", type=pathlib.Path, help="a Markdown file in which the table replaces that of the last run")
     given = arguments.parse_args()
     os.environ.setdefault("TAGSTREAM_BINARY", str(pathlib.Path(__file__).resolve().parents[2] / ".build/release/tagstream"))
 
@@ -60,6 +90,7 @@ def main() -> int:
     import generations
 
     print(f"chaos: seed {given.seed}, {given.minutes:g} minutes, {given.brokers or 'a noida-db for every campaign'}")
+    load = os.getloadavg()[0]
     end = time.monotonic() + given.minutes * 60
     failures = 0
     number = 0
@@ -79,9 +110,9 @@ def main() -> int:
                     fault(run, chance)
                 run.finish()
                 assert coordinator is None or not coordinator.problems, coordinator.problems
-            except (AssertionError, TimeoutError) as failure:
+            except Exception as failure:  # noqa: BLE001: whatever it is, the table is owed
                 failures += 1
-                print(f"chaos: seed {seed} FAILED: {failure}")
+                print(f"chaos: seed {seed} FAILED: {type(failure).__name__}: {failure}")
             finally:
                 made.stop()
                 if coordinator is not None:
@@ -89,13 +120,13 @@ def main() -> int:
                 cluster.stop()
         print(campaign.table(campaign.REPORTS[-1:])[2] if campaign.REPORTS else "no campaign came to its end")
 
-    from confluent_kafka import libversion
-
-    print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]}, "
-          f"checker's librdkafka {libversion()[0]}, {given.brokers or 'noida-db'}, seed {given.seed}, {given.minutes:g} minutes\n")
-    print("\n".join(campaign.table(campaign.REPORTS)))
     wrong = failures + sum(len(report.problems) for report in campaign.REPORTS)
-    print(f"\n{failures} campaigns failed" if wrong else "\nnothing is wrong")
+    table = campaign.table(campaign.REPORTS) if campaign.REPORTS else ["No campaign came to its end."]
+    lines = [f"{circumstances(given, load)}.", "", *table, "", f"{failures} campaigns failed." if wrong else "Nothing was wrong."]
+    print("\n".join(["", *lines]))
+    if given.record is not None:
+        record(lines, given.record)
+        print(f"\nthe table of the last run in {given.record} has been replaced by this one")
     return 1 if wrong or not campaign.REPORTS else 0
 
 

@@ -14,23 +14,15 @@ import broker  # noqa: E402
 import deployment as deployments  # noqa: E402
 import campaign  # noqa: E402
 import generations  # noqa: E402
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "own_broker: needs a broker that the test may kill; skipped on a given cluster")
-    config.addinivalue_line("markers", "real_cluster: needs Apache Kafka; skipped on the small broker")
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if broker.GIVEN and (marker := item.get_closest_marker("own_broker")):
-            item.add_marker(pytest.mark.skip(reason=f"TAGSTREAM_TEST_BROKERS is set: {marker.kwargs['reason']}"))
-        if not broker.GIVEN and (marker := item.get_closest_marker("real_cluster")):
-            item.add_marker(pytest.mark.skip(reason=f"needs TAGSTREAM_TEST_BROKERS: {marker.kwargs['reason']}"))
+from markers import pytest_collection_modifyitems, pytest_configure, tell_untested  # noqa: E402, F401
 
 
 def pytest_report_header():
-    return [f"tagstream: {deployments.binary()}", f"with failpoints: {campaign.failpoints_binary()}",
+    try:
+        failpoints = campaign.failpoints_binary()
+    except FileNotFoundError as failure:
+        failpoints = failure
+    return [f"tagstream: {deployments.binary()}", f"with failpoints: {failpoints}",
             f"cluster: {broker.GIVEN or 'a noida-db for every test (' + str(broker.noida_db()) + ')'}"]
 
 
@@ -40,12 +32,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("the proof, in figures")
         for line in campaign.table(campaign.REPORTS):
             terminalreporter.write_line(line)
-    skipped = terminalreporter.stats.get("skipped", [])
-    if skipped:
-        terminalreporter.section("NOT TESTED HERE", red=True, bold=True)
-        for report in skipped:
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            terminalreporter.write_line(f"{report.nodeid}: {reason}")
+    tell_untested(terminalreporter)
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def test_a_storm_of_rebalances(deployment, strategy):
 @pytest.mark.skipif(not RESTART, reason="needs TAGSTREAM_TEST_BROKER_RESTART, a command that restarts a broker")
 def test_a_broker_is_restarted(deployment):
     """A broker goes and comes back, three times, at full load."""
-    run = Campaign(deployment, "broker restart", 33).start()
+    # The coordinator ends transactions by their age, and the time that it was away counts.
+    run = Campaign(deployment, "broker restart", 33, transaction={"max_records": 400, "max_ms": 50, "timeout_ms": 40_000}).start()
     for _ in range(3):
         run.disturb(0.25)
         before, began = run.monitor.look(), time.monotonic()
@@ -81,21 +82,25 @@ def test_a_broker_is_restarted(deployment):
 
 def test_a_transaction_times_out(deployment):
     """A worker is stopped in an open transaction for longer than the broker's patience: the broker aborts it and fences the worker."""
-    run = Campaign(deployment, "transaction timeout", 34, transaction={"max_records": 400, "max_ms": 50, "timeout_ms": 2000}).start()
+    run = Campaign(deployment, "transaction timeout", 34, transaction={"max_records": 400, "max_ms": 50, "timeout_ms": 2000})
+    # It is the transaction's time that is exceeded, not the session's.
+    run.kafka = run.kafka | {"session.timeout.ms": 30_000}
+    run.start()
     for number in range(3):
         slot = run.slots[number % 2]
-        slot.worker.kill()
-        worker = run.launch(slot, "after_produce:6:stop")
+        assert slot.worker.drain() == 0, slot.worker.stderr[-3000:]
+        # Behind its offsets, so that the coordinator surely knows of the transaction.
+        worker = run.launch(slot, "after_offsets:6:stop")
+        run.feeder.burst(600)
         until(lambda: _is_stopped(worker), PATIENCE, "the worker to stop itself in a transaction")
-        # Longer than the transaction may last and the coordinator takes to look, shorter than the session.
-        time.sleep(5)
+        # What the transaction may take, and the ten seconds after which a coordinator looks again.
+        time.sleep(13)
         before, began = run.monitor.look(), time.monotonic()
         worker.send(signal.SIGCONT)
-        until(lambda: not worker.is_running or run.monitor.look() != before, PATIENCE, "the worker to go on or to end")
-        if not worker.is_running:
-            assert worker.process.returncode == 4, worker.stderr[-3000:]
-            run.fenced.add(worker.name)
-            run.launch(slot)
+        until(lambda: not worker.is_running, PATIENCE, "the worker to learn that it was fenced, and to end")
+        assert worker.process.returncode == 4, worker.stderr[-3000:]
+        run.fenced.add(worker.name)
+        run.launch(slot)
         run.recovered("transaction timeout", began, before, counts=False)
     run.finish()
 
