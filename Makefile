@@ -21,7 +21,7 @@ export TAGSTREAM_BINARY
 
 # What `make demo` passes on: make demo ARGS="--count 200000 --lanes 2"
 ARGS ?=
-# The Python suites, in the order of what they cost. Each is a process of its own: make test-python SUITES=Checks
+# The Python suites, in the order of what they cost. Each is a process of its own: make test-python SUITES="Checks Proof/test_crashes.py"
 SUITES ?= Checks Deploy Schemas Differential EndToEnd Proof
 
 .PHONY: help
@@ -48,10 +48,10 @@ failpoints: ## build the executable that can be killed at named places, .build-f
 	TAGSTREAM_FAILPOINTS=1 swift build -c release --product tagstream --scratch-path .build-failpoints $(STRICT)
 
 .PHONY: chaos
-chaos: ## faults for MINUTES=5 on BROKERS=host:port (none: a broker of its own), and a table of what became of it
+chaos: ## faults for MINUTES=5 on BROKERS=host:port (none: a broker of its own); the table goes into docs/reliability.md
 	@scripts/setup build test
 	@$(MAKE) --no-print-directory build failpoints
-	.venv/bin/python Tests/Proof/chaos.py --minutes $(MINUTES) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(SEED),--seed $(SEED))
+	.venv/bin/python Tests/Proof/chaos.py --record docs/reliability.md --minutes $(MINUTES) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
 test: setup build failpoints test-swift test-python ## set up, build, run every test

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Kafka
 
 /// The command line.
 ///
@@ -23,7 +24,7 @@ struct TagstreamCommand: AsyncParsableCommand {
             definition that cannot be read); 3 Kafka cannot be used (and what to do about it); 4 another worker has taken this \
             slot.
             """,
-        version: version,
+        version: "\(version) (librdkafka \(LibrdkafkaVersion.linked))",
         subcommands: [
             Demo.self, Run.self, Check.self, Apply.self, Get.self, Delete.self, Topics.self, Match.self, Enrich.self,
             Explain.self, Actions.self, Schemas.self, DeadLetters.self, GeoIPCommand.self, UserAgentCommand.self,
