@@ -23,7 +23,7 @@ public typealias NoticeHandler = @Sendable (ClientNotice) -> Void
 
 /// What the C callbacks of a client reach through its opaque pointer.
 ///
-/// Lifetime: ``Client`` holds it and releases it after `rd_kafka_destroy` has returned; until then a callback may run, after that
+/// Lifetime: ``ClientHandle`` holds it and releases it after `rd_kafka_destroy` has returned; until then a callback may run, after that
 /// none can. Threads: `notices` is immutable; everything else is touched only by the thread that polls the client, because librdkafka
 /// serves rebalances and delivery reports from within the calls of that thread.
 final class CallbackState: @unchecked Sendable {
@@ -42,8 +42,25 @@ final class CallbackState: @unchecked Sendable {
     init(notices: @escaping NoticeHandler) { self.notices = notices }
 }
 
-/// Owner of a client's C handle: destroys it with the value.
+/// Owner of a client's C handle: destroys it when neither a ``Client`` nor a call that has not returned needs it any more.
+final class ClientHandle: @unchecked Sendable {
+    let pointer: OpaquePointer
+    let state: CallbackState
+
+    init(_ pointer: OpaquePointer, _ state: CallbackState) {
+        self.pointer = pointer
+        self.state = state
+    }
+
+    deinit {
+        // Waits for the client's threads; after it no callback can run, so `state` may go.
+        rd_kafka_destroy(pointer)
+    }
+}
+
+/// A client, used by one thread.
 struct Client: ~Copyable {
+    let owner: ClientHandle
     let handle: OpaquePointer
     let state: CallbackState
 
@@ -80,12 +97,8 @@ struct Client: ~Copyable {
             let text = message.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
             throw KafkaError(rd_kafka_last_error(), operation, reason: text)
         }
+        owner = ClientHandle(handle, state)
         self.handle = handle
         self.state = state
-    }
-
-    deinit {
-        // Waits for the client's threads; after it no callback can run, so `state` may go.
-        rd_kafka_destroy(handle)
     }
 }

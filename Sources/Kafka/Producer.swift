@@ -1,4 +1,5 @@
 internal import CLibrdkafka
+import Dispatch
 
 /// A record whose delivery failed, by what the caller named it.
 public struct FailedDelivery: Sendable {
@@ -50,6 +51,8 @@ public struct TransactionalProducer: ~Copyable {
     }
 
     private let client: Client
+    /// Where offsets are sent from.
+    private let offsetsQueue = DispatchQueue(label: "offsets")
     private var topics: [(name: String, handle: OpaquePointer)] = []
     /// The parts of the record that is being handed over; as many as the record with the most headers needed.
     private var parts: UnsafeMutablePointer<rd_kafka_vu_t>
@@ -252,17 +255,15 @@ public struct TransactionalProducer: ~Copyable {
 
     /// Adds offsets to the open transaction: they are committed when it is, and only if this member is still in its generation.
     ///
-    /// Repeat with the same arguments when the remedy is ``Remedy/retry``.
+    /// Repeat with the same arguments when the remedy is ``Remedy/retry``. Takes no longer than twice the timeout; where the call has not
+    /// returned by then the remedy is ``Remedy/exit``, and this producer can do nothing any more but be replaced.
     public func send(
         _ offsets: [TopicPartition: CommittedOffset],
-        of group: borrowing GroupMetadata,
+        of group: consuming GroupMetadata,
         timeout milliseconds: Int32
     ) throws(KafkaError) {
-        let list = PartitionList(offsets)
-        try KafkaError.check(
-            rd_kafka_send_offsets_to_transaction(client.handle, list.handle, group.handle, milliseconds),
-            "send the offsets of \(offsets.count) partitions to the transaction"
-        )
+        let operation = "send the offsets of \(offsets.count) partitions to the transaction"
+        try PendingOffsets(offsets, of: group, by: client.owner).send(timeout: milliseconds, on: offsetsQueue, operation)
     }
 
     /// Delivers what is waiting and commits.

@@ -45,4 +45,5 @@ def test_a_worker_without_its_broker_can_be_stopped(mortal):
     worker = mortal.worker(transaction={"max_records": 4, "max_ms": 20})
     mortal.await_committed(200, worker=worker)
     mortal.cluster.kill()
-    assert worker.drain(seconds=90) in (0, 3), worker.stderr
+    # Less than the minute after which a lane that stands still is given up: every call has come back by itself.
+    assert worker.drain(seconds=50) in (0, 3), worker.stderr

@@ -207,18 +207,47 @@ import Testing
         try producer.produce("a", to: topic, label: 1)
         producer.settle(1)
         harness.cluster.setDown(true)
-        let group = try consumer.groupMetadata()
         let offsets = [TopicPartition("in", 0): CommittedOffset(2)]
         // Each call gives up after its time and may be repeated with the same arguments.
-        let error = #expect(throws: KafkaError.self) { try producer.send(offsets, of: group, timeout: 300) }
+        let error = #expect(throws: KafkaError.self) {
+            try producer.send(offsets, of: try consumer.groupMetadata(), timeout: 300)
+        }
         #expect(error?.remedy == .retry)
         harness.cluster.setDown(false)
-        try Self.repeating { () throws(KafkaError) in try producer.send(offsets, of: group, timeout: 5000) }
+        try Self.repeating { () throws(KafkaError) in
+            try producer.send(offsets, of: try consumer.groupMetadata(), timeout: 5000)
+        }
         harness.cluster.setDown(true)
         let late = #expect(throws: KafkaError.self) { try producer.commit(timeout: 300) }
         #expect(late?.remedy == .retry)
         harness.cluster.setDown(false)
         try Self.repeating { () throws(KafkaError) in try producer.commit(timeout: 5000) }
+        consumer.close()
+    }
+
+    @Test func `is one in bounded time when the group's coordinator is gone`() throws {
+        let harness = try Harness(topics: ["t": 1, "in": 1], brokers: 2)
+        try harness.cluster.setCoordinator(ofTransactionalID: "p", to: 1)
+        try harness.cluster.setCoordinator(ofGroup: "g", to: 2)
+        harness.cluster.setLeader(1, of: TopicPartition("t", 0))
+        let consumer = try harness.consumer()
+        let offsets = [TopicPartition("in", 0): CommittedOffset(2)]
+        do {
+            var producer = try harness.producer()
+            #expect(Self.transact(&producer, consumer) == nil)
+            try producer.begin()
+            harness.cluster.setDown(true, broker: 2)
+            // librdkafka does not return from this call before the coordinator is back (#5456).
+            let error = #expect(throws: KafkaError.self) {
+                try producer.send(offsets, of: try consumer.groupMetadata(), timeout: 300)
+            }
+            #expect(error?.isTimeout == true)
+            #expect(error?.remedy == .exit)
+        }
+        // The producer is given up with its call, and another one goes on.
+        var next = try harness.producer()
+        harness.cluster.setDown(false, broker: 2)
+        #expect(Self.transact(&next, consumer) == nil)
         consumer.close()
     }
 
