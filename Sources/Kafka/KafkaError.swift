@@ -92,7 +92,11 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
 
     /// A call of the client has not returned in its time: nobody knows what becomes of it, and the client cannot be used any more.
     static func stuck(while operation: String) -> KafkaError {
-        var error = KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, operation, reason: "librdkafka does not return from the call")
+        var error = KafkaError(
+            RD_KAFKA_RESP_ERR__TIMED_OUT,
+            operation,
+            reason: "librdkafka does not return from the call"
+        )
         error.isRetriable = false
         return error
     }

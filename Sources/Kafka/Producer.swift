@@ -263,7 +263,11 @@ public struct TransactionalProducer: ~Copyable {
         timeout milliseconds: Int32
     ) throws(KafkaError) {
         let operation = "send the offsets of \(offsets.count) partitions to the transaction"
-        try PendingOffsets(offsets, of: group, by: client.owner).send(timeout: milliseconds, on: offsetsQueue, operation)
+        try PendingOffsets(offsets, of: group, by: client.owner).send(
+            timeout: milliseconds,
+            on: offsetsQueue,
+            operation
+        )
     }
 
     /// Delivers what is waiting and commits.
