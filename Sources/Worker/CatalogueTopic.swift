@@ -113,6 +113,8 @@ public struct CataloguePublisher: ~Copyable {
             TransactionalProducer.Options(transactionalID: transactionalID ?? "tagstream-apply-\(topic)"),
             notices: notices
         )
+        // First what says soon that there is no broker, or no such topic.
+        _ = try producer.partitionCount(of: topic, timeout: 10_000, settling: 5000)
         try producer.initTransactions(timeout: 30_000)
         self.topic = topic
         self.producer = producer
