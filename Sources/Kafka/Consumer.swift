@@ -384,13 +384,12 @@ extension Client {
     /// The same, asked again ten times a second while nobody knows the topic: one that has just been created is not known to every broker at
     /// once (CreateTopics is answered when the controller has accepted it).
     func partitionCount(of topic: String, timeout milliseconds: Int32, settling: Int32) throws(KafkaError) -> Int32 {
-        var attempts = settling / 100
+        let deadline = ContinuousClock.now + .milliseconds(settling)
         while true {
             do {
                 return try partitionCount(of: topic, timeout: milliseconds)
             } catch {
-                guard error.isUnknownTopic, attempts > 0 else { throw error }
-                attempts -= 1
+                guard error.isUnknownTopic, ContinuousClock.now < deadline else { throw error }
                 usleep(100_000)
             }
         }

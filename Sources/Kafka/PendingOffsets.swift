@@ -3,9 +3,9 @@ import Dispatch
 
 /// Offsets that are being sent to a transaction, on a thread of their own.
 ///
-/// `rd_kafka_send_offsets_to_transaction` keeps to its timeout except where it waits for the group's coordinator: while that broker is gone
-/// it does not return (librdkafka #5456, in every version so far). So the call is left alone with all that it needs, the client included, and
-/// whoever asked for it goes on.
+/// `rd_kafka_send_offsets_to_transaction` looks at its timeout only when it gets an answer: while a coordinator is silent it takes as long as
+/// a request may, and while the group's is gone it does not return at all (librdkafka #5456, in every version so far). So the call is left
+/// alone with all that it needs, the client included, and whoever asked for it goes on.
 final class PendingOffsets: @unchecked Sendable {
     private let client: ClientHandle
     private let offsets: PartitionList
@@ -24,7 +24,7 @@ final class PendingOffsets: @unchecked Sendable {
 
     /// Makes the call.
     ///
-    /// - Throws: what it returns; a ``KafkaError/stuck(while:)`` where it has not returned after twice its time.
+    /// - Throws: what it returns; a ``KafkaError/stuck(while:)`` where it has not returned after twice its time, or two seconds more.
     func send(timeout milliseconds: Int32, on queue: DispatchQueue, _ operation: String) throws(KafkaError) {
         queue.async {
             self.error = rd_kafka_send_offsets_to_transaction(
@@ -35,7 +35,9 @@ final class PendingOffsets: @unchecked Sendable {
             )
             self.hasReturned.signal()
         }
-        guard hasReturned.wait(timeout: .now() + .milliseconds(2 * Int(milliseconds))) == .success else {
+        // Requests that have timed out are looked for once a second.
+        let patience = Int(milliseconds) + max(Int(milliseconds), 2000)
+        guard hasReturned.wait(timeout: .now() + .milliseconds(patience)) == .success else {
             throw .stuck(while: operation)
         }
         let error = self.error

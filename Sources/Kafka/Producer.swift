@@ -255,8 +255,8 @@ public struct TransactionalProducer: ~Copyable {
 
     /// Adds offsets to the open transaction: they are committed when it is, and only if this member is still in its generation.
     ///
-    /// Repeat with the same arguments when the remedy is ``Remedy/retry``. Takes no longer than twice the timeout; where the call has not
-    /// returned by then the remedy is ``Remedy/exit``, and this producer can do nothing any more but be replaced.
+    /// Repeat with the same arguments when the remedy is ``Remedy/retry``. Takes no longer than twice the timeout, or two seconds more; where
+    /// the call has not returned by then the remedy is ``Remedy/exit``, and this producer can do nothing any more but be replaced.
     public func send(
         _ offsets: [TopicPartition: CommittedOffset],
         of group: consuming GroupMetadata,

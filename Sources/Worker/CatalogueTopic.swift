@@ -122,7 +122,8 @@ public struct CataloguePublisher: ~Copyable {
 
     /// Publishes entries.
     ///
-    /// - Throws: a ``CatalogueProblem`` where somebody else has registered meanwhile: nothing was published then.
+    /// - Throws: a ``CatalogueProblem`` where the producer was fenced: somebody else has registered meanwhile, or the coordinator has ended a
+    ///   transaction that took too long. Nothing was published then, unless the answer to a commit was lost before.
     public mutating func publish(_ entries: [Entry]) throws {
         guard !entries.isEmpty else { return }
         do {
@@ -133,7 +134,8 @@ public struct CataloguePublisher: ~Copyable {
             if let failed = producer.failedDelivery { throw failed.error }
         } catch let error as KafkaError where error.isFenced {
             throw CatalogueProblem(
-                "nothing was published to \"\(topic)\": somebody else has begun to publish meanwhile. Look at the catalogue and try again"
+                "nothing was published to \"\(topic)\", as far as is known: somebody else has begun to publish meanwhile, or it took "
+                    + "too long. Look at the catalogue (tagstream get) and try again"
             )
         }
     }

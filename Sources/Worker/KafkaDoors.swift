@@ -32,7 +32,7 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
     private var hasProduced = false
     /// Whether offsets of the open transaction may be on their way.
     private var areOffsetsInDoubt = false
-    /// This member's place in the group as it was asked for last; nil where it is in none.
+    /// This member's place in the group as it was asked for last; nil where nobody asks, and offsets are fenced by nothing.
     private var knownPlace: GroupPlace?
     var changelog: Output?
     var changelogKey = ByteArena(capacity: 256)
@@ -292,18 +292,18 @@ public struct KafkaDoors: LaneDoors, ~Copyable {
         let offsets = try PlantedBug.positionInsteadOfLedger.isPlanted ? positions(besides: offsets) : offsets
         #endif
         let forOffsets = patience(of: budget?.beforeEnd(at: now()) ?? .max)
-        areOffsetsInDoubt = true
         do throws(KafkaError) {
             try forOffsets.repeating { (left) throws(KafkaError) in
                 // Fresh each time: it carries the generation that fences a member the group has given up. And never another one than the
                 // lane has agreed to: a member that has lost its place has none that would fence anything, and Kafka takes offsets of such.
                 let group = try consumer!.value.groupMetadata()
                 if let knownPlace, try group.place() != knownPlace { throw .placeLost(while: "send the offsets") }
+                areOffsetsInDoubt = true
                 try producer!.value.send(offsets, of: group, timeout: left)
             }
         } catch {
             // Whatever the last answer was: librdkafka repeats the request, and an earlier copy may have none.
-            areOffsetsInDoubt = !error.isStaleMembership
+            if error.isStaleMembership { areOffsetsInDoubt = false }
             throw error
         }
         areOffsetsInDoubt = false

@@ -239,7 +239,7 @@ import Testing
             harness.cluster.setDown(true, broker: 2)
             // librdkafka does not return from this call before the coordinator is back (#5456).
             let error = #expect(throws: KafkaError.self) {
-                try producer.send(offsets, of: try consumer.groupMetadata(), timeout: 300)
+                try producer.send(offsets, of: try consumer.groupMetadata(), timeout: 1000)
             }
             #expect(error?.isTimeout == true)
             #expect(error?.remedy == .exit)
@@ -298,6 +298,22 @@ import Testing
         try producer.abort(timeout: 10_000)
         try producer.begin()
         Self.expect(producer, delivered: 0)
+    }
+
+    @Test func `is the fence also for records that come behind it`() throws {
+        var producer = try harness.producer("fenced")
+        try producer.initTransactions(timeout: 10_000)
+        let topic = try producer.topic("t")
+        try producer.begin()
+        harness.cluster.inject([Code.producerFenced], into: .addPartitionsToTransaction)
+        // It is heard of in the background.
+        let error = #expect(throws: KafkaError.self) {
+            for _ in 0..<500 {
+                try producer.produce("a", to: topic)
+                producer.poll(timeout: 20)
+            }
+        }
+        #expect(error?.isFenced == true, "\(error.map(String.init(describing:)) ?? "none")")
     }
 
     @Test func `leaves no trace of what the abort threw away`() throws {

@@ -298,8 +298,10 @@ class Campaign:
                 self.report.resident = max(self.report.resident, resident)
                 self.report.descriptors = max(self.report.descriptors, descriptors)
                 # Counted from when all lanes have had partitions, and their connections, for some seconds.
-                if slot.settled == 0 and len(worker.said("assignment changed")) >= self.lanes:
-                    slot.settled = time.monotonic()
+                if slot.settled == 0:
+                    lanes = {line["lane"] for line in worker.said("assignment changed") if line["partitions"] != "0"}
+                    if len(lanes) >= self.lanes and slot.worker is worker:
+                        slot.settled = time.monotonic()
                 if slot.descriptors == 0 and slot.settled and time.monotonic() - slot.settled > 4:
                     slot.descriptors = descriptors
                 if resident > RESIDENT_BYTES:
@@ -455,9 +457,9 @@ class Campaign:
         self.launch(slot)
         # The first may only be missed once the second works.
         slot.worker.await_log("worker starts")
-        self.has_zombies = True
         if suspended:
             self.recovered("zombie", began, before, counts=False)
+            self.has_zombies = True
             old.send(signal.SIGCONT)
         until(lambda: self.check_workers() or not old.is_running, 60, f"{old.name} to end, as its slot has been taken")
         code = old.process.returncode

@@ -54,11 +54,17 @@ BEGIN, END = "<!-- the last run of make chaos -->", "<!-- its end -->"
 
 def record(lines: list[str], path: pathlib.Path) -> None:
     """Replaces the last run's lines in a Markdown file."""
+    before, after = around(path)
+    path.write_text("\n".join([before + BEGIN, *lines, END + after]), encoding="utf-8")
+
+
+def around(path: pathlib.Path) -> tuple[str, str]:
+    """What stands before the last run's lines, and behind them."""
     before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN + "\n")
     _, found, after = rest.partition(END)
     if not found:
-        raise ValueError(f"{path} has no lines {BEGIN!r} and {END!r}: there is no place for the table")
-    path.write_text("\n".join([before + BEGIN, *lines, END + after]), encoding="utf-8")
+        raise SystemExit(f"chaos: {path} has no lines {BEGIN!r} and {END!r}: there is no place for the table")
+    return before, after
 
 
 def circumstances(given: argparse.Namespace, load: float) -> str:
@@ -90,6 +96,8 @@ def main() -> int:
     import generations
 
     print(f"chaos: seed {given.seed}, {given.minutes:g} minutes, {given.brokers or 'a noida-db for every campaign'}")
+    if given.record is not None:
+        around(given.record)
     load = os.getloadavg()[0]
     end = time.monotonic() + given.minutes * 60
     failures = 0
@@ -122,7 +130,8 @@ def main() -> int:
 
     wrong = failures + sum(len(report.problems) for report in campaign.REPORTS)
     table = campaign.table(campaign.REPORTS) if campaign.REPORTS else ["No campaign came to its end."]
-    lines = [f"{circumstances(given, load)}.", "", *table, "", f"{failures} campaigns failed." if wrong else "Nothing was wrong."]
+    lines = [f"{circumstances(given, load)}.", "", *table, "",
+             f"{failures} campaigns failed." if wrong or not campaign.REPORTS else "Nothing was wrong."]
     print("\n".join(["", *lines]))
     if given.record is not None:
         record(lines, given.record)

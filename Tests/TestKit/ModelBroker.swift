@@ -30,6 +30,8 @@ package final class ModelBroker {
         case losesChangelog
         /// What an aborted transaction has written to the changelog of uuids stays there.
         case keepsAbortedChangelog
+        /// Offsets are sent without asking whether the member still has the place in the group that the lane has agreed to.
+        case sendsWithoutPlace
         /// A transaction is aborted although a request of it was given up without an answer, and the next one has the same epoch.
         case abortsInDoubt
     }

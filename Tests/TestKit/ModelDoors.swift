@@ -310,7 +310,16 @@ package struct ModelDoors: LaneDoors {
             if broker.isCurrent(life.member!), broker.random.chance(50) { giveUp(request) }
             throw error
         }
-        guard broker.isCurrent(life.member!) else { throw error(Self.codes.abortable, .abort, "send offsets") }
+        // The client may have heard meanwhile that the group has given it up: its metadata has no generation then, and of such Kafka takes
+        // whatever comes.
+        let hasPlace = !(life.member!.isExpelled && broker.random.chance(25))
+        guard hasPlace || broker.bug == .sendsWithoutPlace else {
+            broker.coverage.changedPlaces += 1
+            throw .placeLost(while: "send offsets")
+        }
+        guard !hasPlace || broker.isCurrent(life.member!) else {
+            throw error(Self.codes.abortable, .abort, "send offsets")
+        }
         broker.take(request, for: life.slot)
 
         do throws(KafkaError) {

@@ -23,7 +23,8 @@ struct Apply: AsyncParsableCommand {
             {"effect":"refused","action":…,"step":…,"field":…,"reason":…,…} for every mistake of an action, \
             {"effect":"refused","event":…,"pointer":…,"reason":…,…} for one of a schema, {"effect":"warning",…} for what is odd.
 
-            Exit codes: 0 published, or nothing to do; 1 an action or a schema is refused; 2 wrong use; 3 Kafka cannot be used.
+            Exit codes: 0 published, or nothing to do; 1 an action or a schema is refused; 2 wrong use; 3 Kafka cannot be \
+            used, or somebody else has begun to publish meanwhile.
             """
     )
 
@@ -104,22 +105,27 @@ struct Apply: AsyncParsableCommand {
 
     private func publish(_ definitions: inout DefinitionFile, _ settings: Settings) throws {
         guard !dryRun else {
-            let (entries, count) = try compare(&definitions, settings)
-            return printError("dry run: \(entries.count) of \(count) entries would be published")
+            let changes = try compare(&definitions, settings)
+            tell(changes)
+            return printError("dry run: \(Self.entries(changes).count) of \(changes.count) entries would be published")
         }
-        // Before the catalogue is read: what was published before can be read by then, and nobody can publish in between.
+        // Before the catalogue is read: what was published before can be read by then, and no other apply or delete can publish in between.
         var publisher = try CataloguePublisher(to: settings.catalogueTopic, try settings.client())
-        let (entries, count) = try compare(&definitions, settings)
+        let changes = try compare(&definitions, settings)
+        let entries = Self.entries(changes)
         try publisher.publish(entries)
-        printError("published \(entries.count) of \(count) entries to \"\(settings.catalogueTopic)\"")
+        tell(changes)
+        printError("published \(entries.count) of \(changes.count) entries to \"\(settings.catalogueTopic)\"")
     }
 
-    /// Compares files with the catalogue, and says what is refused and what will change; returns what has to be written, and of how many
-    /// entries.
-    private func compare(
-        _ definitions: inout DefinitionFile,
-        _ settings: Settings
-    ) throws -> (entries: [CataloguePublisher.Entry], of: Int) {
+    private func tell(_ changes: [Change]) { for change in changes { print(describe(change)) } }
+
+    private static func entries(_ changes: [Change]) -> [CataloguePublisher.Entry] {
+        changes.filter { $0.effect != .unchanged }.map(\.entry)
+    }
+
+    /// Compares files with the catalogue, and says what is refused because of what is there.
+    private func compare(_ definitions: inout DefinitionFile, _ settings: Settings) throws -> [Change] {
         let present = try settings.presentCatalogue()
         let before = (definitions.refusals.count, definitions.schemaRefusals.count)
         definitions.refuseOrphans(of: present)
@@ -130,9 +136,7 @@ struct Apply: AsyncParsableCommand {
         if let problem = (problems + definitions.schemaQuotaProblems(over: present)).first {
             throw Failure(.no, "nothing was published: \(problem)")
         }
-        let changes = Self.changes(definitions, from: present)
-        for change in changes { print(describe(change)) }
-        return (changes.filter { $0.effect != .unchanged }.map(\.entry), changes.count)
+        return Self.changes(definitions, from: present)
     }
 
     // MARK: Changes

@@ -131,32 +131,35 @@ struct Delete: ParsableCommand {
 
     private static func delete(_ keys: [CatalogueKey], _ settings: Settings, isDryRun: Bool) throws {
         guard !isDryRun else {
-            return printError("dry run: \(try entries(behind: keys, settings).count) entries would be deleted")
+            let all = try Self.keys(behind: keys, settings)
+            tell(all)
+            return printError("dry run: \(all.count) entries would be deleted")
         }
         do {
-            // Before the catalogue is read: what was published before can be read by then, and nobody can publish in between.
+            // Before the catalogue is read: what was published before can be read by then, and no other apply or delete can publish in between.
             var publisher = try CataloguePublisher(to: settings.catalogueTopic, try settings.client())
-            let all = try entries(behind: keys, settings)
-            try publisher.publish(all)
+            let all = try Self.keys(behind: keys, settings)
+            try publisher.publish(all.map { .init($0, nil) })
+            tell(all)
             printError("deleted \(all.count) entries from \"\(settings.catalogueTopic)\"")
         } catch {
             throw Run.failure(of: error, brokers: settings.brokers)
         }
     }
 
-    /// The tombstones that delete these keys, each of which has to be there; says so.
-    private static func entries(
-        behind keys: [CatalogueKey],
-        _ settings: Settings
-    ) throws -> [CataloguePublisher.Entry] {
+    private static func tell(_ keys: [CatalogueKey]) {
+        for key in keys { print("\(Printable.text(key.description)): deleted") }
+    }
+
+    /// These keys, each of which has to be there, and all that belongs to them.
+    private static func keys(behind keys: [CatalogueKey], _ settings: Settings) throws -> [CatalogueKey] {
         let present = try settings.presentCatalogue()
         let all = keys.flatMap { Self.keys(behind: $0, in: present) }
         guard !all.isEmpty, keys.allSatisfy({ Self.isThere($0, in: present) }) else {
             let missing = keys.filter { !Self.isThere($0, in: present) }.map(\.description)
             throw Failure(.no, "the catalogue has no \(missing.joined(separator: ", ")), nothing was deleted")
         }
-        for key in all { print("\(Printable.text(key.description)): deleted") }
-        return all.map { .init($0, nil) }
+        return all
     }
 
     private static func isThere(_ key: CatalogueKey, in present: Catalogue) -> Bool {

@@ -79,7 +79,7 @@ struct Topics: ParsableCommand {
                     if let error, !error.isTopicAlreadyThere { throw error }
                     states[topic.name] = error == nil ? "created" : "exists"
                 }
-                for topic in missing { try awaitTopic(topic.name, admin) }
+                for topic in missing where states[topic.name] == "created" { try awaitTopic(topic.name, admin) }
             }
             for topic in wanted {
                 let state = states[topic.name] ?? ""
@@ -91,18 +91,23 @@ struct Topics: ParsableCommand {
             }
         }
 
-        /// The controller has answered, and the next command may ask a broker that has not heard of it.
+        /// The controller has answered, and the next command may ask a broker that has not heard of it: waits until one has.
         private func awaitTopic(_ name: String, _ admin: borrowing Admin) throws {
             let deadline = ContinuousClock.now + .seconds(30)
-            while try admin.partitionCount(of: name, timeout: 10_000) == nil {
-                guard ContinuousClock.now < deadline else {
-                    throw Failure(
-                        .kafka,
-                        "the topic \"\(name)\" was created, but the brokers do not know it after 30 seconds: look at the cluster's controller"
-                    )
+            while ContinuousClock.now < deadline {
+                do throws(KafkaError) {
+                    if try admin.partitionCount(of: name, timeout: 5000) != nil { return }
+                } catch {
+                    // It is being elected a leader, or the broker is away for a moment.
+                    guard error.remedy == .retry else { throw error }
                 }
                 usleep(100_000)
             }
+            throw Failure(
+                .kafka,
+                "the topic \"\(name)\" was created, but for 30 seconds no broker has told of it: may this user describe it? Otherwise look at "
+                    + "the cluster's controller"
+            )
         }
 
         private func topics(_ settings: Settings) -> [Admin.NewTopic] {
